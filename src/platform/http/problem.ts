@@ -1,0 +1,36 @@
+import type { AppError } from '../errors/errors.ts'
+import type { Dialect } from './dialect.ts'
+
+/**
+ * Problem details (RFC 9457) with the members `code`, `request_id` and, for wrong input, `errors`.
+ * `documentation` is the page whose fragments describe the codes; `type` points there.
+ */
+export function problemDialect(documentation: string): Dialect {
+  return {
+    failure(error, context) {
+      const body = {
+        type: `${documentation}#${error.row.wire}`,
+        title: error.row.title,
+        status: error.row.status,
+        detail: error.detail,
+        instance: context.path,
+        code: error.row.wire,
+        request_id: context.requestId,
+        ...(error.fields.length === 0 ? {} : { errors: error.fields }),
+      }
+      return {
+        status: error.row.status,
+        headers: { 'content-type': 'application/problem+json', ...retryHeaders(error), ...error.headers },
+        body: JSON.stringify(body),
+      }
+    },
+  }
+}
+
+function retryHeaders(error: AppError): Record<string, string> {
+  const headers: Record<string, string> = {}
+  if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterSeconds)))
+  // RFC 9110, section 11.6.1: a 401 names the scheme.
+  if (error.row.status === 401) headers['www-authenticate'] = 'Bearer'
+  return headers
+}
