@@ -15,6 +15,8 @@ export type EmbeddedPostgres = {
   readonly url: string
   /** For migrations and backups; its role owns the tables. */
   readonly ownerUrl: string
+  /** Of the cluster's superuser; nothing but tests and repairs needs it. */
+  readonly superUrl: string
   /** Stops PostgreSQL and waits until it has; everything committed is on disk before and after. */
   stop(): Promise<void>
 }
@@ -55,7 +57,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   await server.stopOrphan()
   if (!(await isDirectory(join(location.base, 'cluster')))) await server.initialise()
   await server.start()
-  return { url: server.url(APP), ownerUrl: server.url(OWNER), stop: () => server.stop() }
+  return {
+    url: server.url(APP),
+    ownerUrl: server.url(OWNER),
+    superUrl: server.url('postgres', 'postgres'),
+    stop: () => server.stop(),
+  }
 }
 
 type Passwords = { readonly postgres: string; readonly owner: string; readonly app: string }
