@@ -22,24 +22,6 @@ export const platformErrors = {
   headers_too_large: { status: 431, wire: 'headers_too_large', title: 'The request head is too large', retry: 'no' },
   internal: { status: 500, wire: 'internal', title: 'Internal error', retry: 'later' },
   unavailable: { status: 503, wire: 'unavailable', title: 'Not available now', retry: 'later' },
-  idempotency_key_invalid: {
-    status: 400,
-    wire: 'idempotency_key_invalid',
-    title: 'The Idempotency-Key is malformed',
-    retry: 'no',
-  },
-  idempotency_key_in_flight: {
-    status: 409,
-    wire: 'idempotency_key_in_flight',
-    title: 'A request with this Idempotency-Key is still running',
-    retry: 'later',
-  },
-  idempotency_key_reused: {
-    status: 422,
-    wire: 'idempotency_key_reused',
-    title: 'The Idempotency-Key was used for another request',
-    retry: 'no',
-  },
 } as const satisfies ErrorTable
 
 export const platformError = errorsOf('platform', platformErrors)
