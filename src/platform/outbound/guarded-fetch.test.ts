@@ -196,7 +196,7 @@ test("a receiver that drips its head is cut off by the headers limit", async (t)
     });
   });
   const call = outboundFor(t).fetch(`http://hook.test:${port}/`, { headersTimeoutMs: 60 });
-  await assert.rejects(call, { code: "timeout" });
+  await assert.rejects(call, { code: "timeout", message: /No answer came within 60 ms/ });
   await closed;
 });
 
