@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Log } from '../log/log.ts'
 import type { Tx } from '../db/tx.ts'
-import { sql } from '../db/sql.ts'
+import { insertJob } from './store.ts'
 
 /** What a handler is told about its run. */
 export type JobRun = {
@@ -50,11 +50,11 @@ const DEFAULT_ATTEMPTS = 25
 
 /** Adds a job in the caller's transaction: it runs if and only if the transaction commits. */
 export async function enqueueJob(tx: Tx, added: NewJob): Promise<void> {
-  await tx.run(sql`
-    select graphile_worker.add_job(
-      identifier => ${added.name},
-      payload => ${JSON.stringify(added.payload)}::json,
-      job_key => ${added.key ?? null},
-      run_at => ${added.runAt ?? null},
-      max_attempts => ${added.maxAttempts ?? DEFAULT_ATTEMPTS}::int)`)
+  await insertJob(tx, {
+    name: added.name,
+    payload: added.payload,
+    key: added.key ?? null,
+    runAt: added.runAt ?? null,
+    maxAttempts: added.maxAttempts ?? DEFAULT_ATTEMPTS,
+  })
 }

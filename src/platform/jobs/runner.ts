@@ -1,9 +1,9 @@
 import { EventEmitter } from 'node:events'
-import { Logger, parseCrontab, run, type Runner, type TaskList, type WorkerEvents } from 'graphile-worker'
-import type { Database } from '../db/tx.ts'
+import { Logger, parseCrontab, run, type Runner, type Task, type WorkerEvents } from 'graphile-worker'
+import type { Database, Tx } from '../db/tx.ts'
 import type { Log } from '../log/log.ts'
 import type { JobDefinition, JobRun } from './jobs.ts'
-import { deleteDeadWorkers, upsertWorkerBeat, unlockJobsOfDeadWorkers } from './store.ts'
+import { deleteDeadWorkers, updateJobsOfDeadWorkers, updateQueuesOfDeadWorkers, updateWorkerBeats } from './store.ts'
 
 export type JobRunner = {
   /** Takes no further job, waits for those under way, aborts them after the library's grace time. */
@@ -39,8 +39,8 @@ export async function startJobs(options: JobRunnerOptions): Promise<JobRunner> {
   async function beat(): Promise<void> {
     const ids = poolId === null ? [...workerIds] : [poolId, ...workerIds]
     await db.directory(async (tx) => {
-      await upsertWorkerBeat(tx, ids)
-      const freed = await unlockJobsOfDeadWorkers(tx, DEAD_AFTER_SECONDS)
+      await updateWorkerBeats(tx, ids)
+      const freed = await freeJobsOfDeadWorkers(tx, DEAD_AFTER_SECONDS)
       if (freed > 0) log.warn({ jobs: freed }, 'jobs of dead workers were freed')
       await deleteDeadWorkers(tx, DEAD_AFTER_SECONDS * 10)
     })
@@ -49,12 +49,12 @@ export async function startJobs(options: JobRunnerOptions): Promise<JobRunner> {
   if (options.isAlone) {
     await db.directory(async (tx) => {
       await deleteDeadWorkers(tx, 0)
-      await unlockJobsOfDeadWorkers(tx, 0)
+      await freeJobsOfDeadWorkers(tx, 0)
     })
   }
   const runner = await run({
     pgPool: db.pool,
-    taskList: Object.fromEntries(definitions.map((definition) => [definition.name, taskOf(definition, log)])) as TaskList,
+    taskList: Object.fromEntries<Task>(definitions.map((definition) => [definition.name, taskOf(definition, log)])),
     parsedCronItems: parseCrontab(crontabOf(definitions)),
     concurrency: options.concurrency,
     pollInterval: POLL_MS,
@@ -77,6 +77,12 @@ export async function startJobs(options: JobRunnerOptions): Promise<JobRunner> {
   }
 }
 
+/** Gives back what workers silent for `seconds` hold; answers how many jobs. */
+async function freeJobsOfDeadWorkers(tx: Tx, seconds: number): Promise<number> {
+  await updateQueuesOfDeadWorkers(tx, seconds)
+  return updateJobsOfDeadWorkers(tx, seconds)
+}
+
 function watchEnd(runner: Runner, log: Log): void {
   runner.promise.catch((error: unknown) => log.fatal({ error }, 'the job runner ended'))
 }
@@ -88,7 +94,7 @@ function crontabOf(definitions: readonly JobDefinition[]): string {
   return lines.join('\n')
 }
 
-function taskOf(definition: JobDefinition, log: Log): TaskList[string] {
+function taskOf(definition: JobDefinition, log: Log): Task {
   return async (payload, helpers) => {
     const { id, attempts, max_attempts: maxAttempts } = helpers.job
     const jobLog = log.child({ job: definition.name, jobId: id })

@@ -1,22 +1,45 @@
-import { sql } from '../db/sql.ts'
-import type { Tx } from '../db/tx.ts'
+import { sql } from "../db/sql.ts";
+import type { Tx } from "../db/tx.ts";
 
-export async function upsertWorkerBeat(tx: Tx, workerIds: readonly string[]): Promise<number> {
+export type NewJobRow = {
+  readonly name: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly key: string | null;
+  readonly runAt: Date | null;
+  readonly maxAttempts: number;
+};
+
+export async function insertJob(tx: Tx, row: NewJobRow): Promise<number> {
+  return tx.run(sql`
+    select graphile_worker.add_job(
+      identifier => ${row.name},
+      payload => ${JSON.stringify(row.payload)}::json,
+      job_key => ${row.key},
+      run_at => ${row.runAt},
+      max_attempts => ${row.maxAttempts}::int)`);
+}
+
+/** Notes that these workers live; workers not seen before are added. */
+export async function updateWorkerBeats(tx: Tx, workerIds: readonly string[]): Promise<number> {
   return tx.run(sql`
     insert into platform.job_workers (worker_id, beat_at)
     select id, clock_timestamp() from unnest(${[...workerIds]}::text[]) as id
-    on conflict (worker_id) do update set beat_at = excluded.beat_at`)
+    on conflict (worker_id) do update set beat_at = excluded.beat_at`);
 }
 
-/** Frees jobs that are locked by workers of which nothing was heard for `seconds`; answers how many. */
-export async function unlockJobsOfDeadWorkers(tx: Tx, seconds: number): Promise<number> {
-  await tx.run(sql`
+/** Frees queues that are locked by workers of which nothing was heard for `seconds`. Zero rows: there are none. */
+export async function updateQueuesOfDeadWorkers(tx: Tx, seconds: number): Promise<number> {
+  return tx.run(sql`
     update graphile_worker._private_job_queues as queue
        set locked_at = null, locked_by = null
      where locked_by is not null
        and not exists (select 1 from platform.job_workers as worker
                         where worker.worker_id = queue.locked_by
-                          and worker.beat_at > clock_timestamp() - make_interval(secs => ${seconds}))`)
+                          and worker.beat_at > clock_timestamp() - make_interval(secs => ${seconds}))`);
+}
+
+/** Frees jobs that are locked by workers of which nothing was heard for `seconds`. Zero rows: there are none. */
+export async function updateJobsOfDeadWorkers(tx: Tx, seconds: number): Promise<number> {
   return tx.run(sql`
     update graphile_worker._private_jobs as job
        set locked_at = null, locked_by = null, run_at = least(run_at, clock_timestamp())
@@ -24,11 +47,11 @@ export async function unlockJobsOfDeadWorkers(tx: Tx, seconds: number): Promise<
        and locked_at < clock_timestamp() - make_interval(secs => least(2, ${seconds}))
        and not exists (select 1 from platform.job_workers as worker
                         where worker.worker_id = job.locked_by
-                          and worker.beat_at > clock_timestamp() - make_interval(secs => ${seconds}))`)
+                          and worker.beat_at > clock_timestamp() - make_interval(secs => ${seconds}))`);
 }
 
 /** Zero rows: none has died. */
 export async function deleteDeadWorkers(tx: Tx, seconds: number): Promise<number> {
   return tx.run(sql`
-    delete from platform.job_workers where beat_at < clock_timestamp() - make_interval(secs => ${seconds})`)
+    delete from platform.job_workers where beat_at < clock_timestamp() - make_interval(secs => ${seconds})`);
 }
