@@ -60,6 +60,7 @@ function objectionTo(file: SourceFile, each: ModuleImport): string | null {
   if (from.layer === "outside") return outsideObjection(file.path, target);
   if (to.layer === "outside") return leavingObjection(file.path, target);
   if (isTest(file.path)) return testObjection(from, to);
+  if (isTest(target)) return "a source imports what only tests use";
   return directionObjection(from, to, each) ?? orderObjection(from, to, each) ?? roleObjection(file.path, target, each);
 }
 

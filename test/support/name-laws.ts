@@ -1,4 +1,3 @@
-import { posix } from "node:path";
 import type { Node } from "oxc-parser";
 import { roleOf } from "./places.ts";
 import { isScript, isTest, lineAt, parse, visit, type Breach, type SourceFile } from "./source-file.ts";
@@ -195,7 +194,7 @@ function at(file: SourceFile, law: string): Breach {
 /** Names of all tests, with the file that holds each. */
 export function testNames(files: readonly SourceFile[]): readonly { readonly path: string; readonly name: string }[] {
   return files
-    .filter((file) => isTest(file.path) || posix.basename(file.path).endsWith("-conformance.ts"))
+    .filter((file) => isTest(file.path))
     .flatMap((file) => {
       const names: { path: string; name: string }[] = [];
       visit(file, {

@@ -28,9 +28,9 @@ export function isScript(path: string): boolean {
   return SCRIPT.test(path);
 }
 
-/** Tests, beside their source or in `test/`. */
+/** Tests beside their source or in `test/`, and what only they use: `test-<noun>.ts` and shared suites. */
 export function isTest(path: string): boolean {
-  return /\.test\.tsx?$/.test(path);
+  return /\.test\.tsx?$|-conformance\.ts$|(?:^|\/)test-[a-z0-9-]+\.ts$/.test(path);
 }
 
 /** Every text file of the project, in the order of their paths. */
