@@ -18,7 +18,6 @@ export const deliveryParams = z.strictObject({ id: webhookId, did: deliveryId })
 
 const url = z.string().min(1).max(MAX_URL_CHARACTERS).meta({
   description: 'Where deliveries are sent: https; plain http only to addresses that the operator lists.',
-  format: 'uri',
   examples: ['https://example.com/hooks/secufile'],
 })
 const description = z.string().max(MAX_DESCRIPTION_CHARACTERS).meta({ description: 'A note of your own.' })
