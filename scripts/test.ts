@@ -2,39 +2,39 @@
  * `npm test`: starts one real PostgreSQL for all tests and runs them. `npm test -- path …` runs only those files.
  * TEST_POSTGRES_URL, a superuser's URL, uses another server instead, of PostgreSQL 15 or newer.
  */
-import { spawn } from 'node:child_process'
-import { globSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startTestCluster } from '../test/support/database.ts'
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { startTestCluster } from "../test/support/database.ts";
 
-const UNIT = ['src/**/*.test.ts', 'cli/**/*.test.ts', 'test/*.test.ts']
-const END_TO_END = ['test/e2e/*.test.ts']
+const UNIT = ["src/**/*.test.ts", "cli/**/*.test.ts", "test/*.test.ts"];
+const END_TO_END = ["test/e2e/*.test.ts"];
 
-const named = process.argv.slice(2)
-const folder = await mkdtemp(join(tmpdir(), 'tabellion-test-'))
-const given = process.env['TEST_POSTGRES_URL']
-const cluster = given === undefined ? await startTestCluster(folder) : null
-const superUrl = given ?? cluster?.superUrl ?? ''
-let failures = 0
+const named = process.argv.slice(2);
+const folder = await mkdtemp(join(tmpdir(), "tabellion-test-"));
+const given = process.env["TEST_POSTGRES_URL"];
+const cluster = given === undefined ? await startTestCluster(folder) : null;
+const superUrl = given ?? cluster?.superUrl ?? "";
+let failures = 0;
 try {
-  const unit = named.length > 0 ? named.filter((file) => !file.includes('e2e')) : globSync(UNIT)
-  const endToEnd = named.length > 0 ? named.filter((file) => file.includes('e2e')) : globSync(END_TO_END)
+  const unit = named.length > 0 ? named.filter((file) => !file.includes("e2e")) : globSync(UNIT);
+  const endToEnd = named.length > 0 ? named.filter((file) => file.includes("e2e")) : globSync(END_TO_END);
   // One process for the small ones saves a start each; those that start servers run beside each other.
-  failures += await run(['--test-isolation=none'], unit.toSorted())
-  failures += await run(['--test-concurrency=2'], endToEnd.toSorted())
+  failures += await run(["--test-isolation=none"], unit.toSorted());
+  failures += await run(["--test-concurrency=2"], endToEnd.toSorted());
 } finally {
-  await cluster?.stop()
-  await rm(folder, { recursive: true, force: true })
+  await cluster?.stop();
+  await rm(folder, { recursive: true, force: true });
 }
-process.exit(failures === 0 ? 0 : 1)
+process.exit(failures === 0 ? 0 : 1);
 
 async function run(options: readonly string[], files: readonly string[]): Promise<number> {
-  if (files.length === 0) return 0
-  const child = spawn(process.execPath, ['--test', '--test-force-exit', ...options, ...files], {
-    stdio: 'inherit',
+  if (files.length === 0) return 0;
+  const child = spawn(process.execPath, ["--test", "--test-force-exit", ...options, ...files], {
+    stdio: "inherit",
     env: { ...process.env, TEST_POSTGRES_URL: superUrl },
-  })
-  return new Promise((resolve) => child.once('exit', (code) => resolve(code ?? 1)))
+  });
+  return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
 }

@@ -1,88 +1,88 @@
-import type { IncomingMessage } from 'node:http'
-import type { BlobStore } from './blobs/blobs.ts'
-import type { Clock } from './clock/clock.ts'
-import type { Config } from './config/config.ts'
-import type { MigrationFolder } from './db/migrate.ts'
-import type { Database, Tx } from './db/tx.ts'
-import type { ErrorTable } from './errors/errors.ts'
-import type { EventHints } from './events/events.ts'
-import type { Dialect } from './http/dialect.ts'
-import type { Route } from './http/route.ts'
-import type { JobDefinition } from './jobs/jobs.ts'
-import type { Keyring, TenantKeys } from './keys/keyring.ts'
-import type { Log } from './log/log.ts'
-import type { Outbound } from './outbound/outbound.ts'
+import type { IncomingMessage } from "node:http";
+import type { BlobStore } from "./blobs/blobs.ts";
+import type { Clock } from "./clock/clock.ts";
+import type { Config } from "./config/config.ts";
+import type { MigrationFolder } from "./db/migrate.ts";
+import type { Database, Tx } from "./db/tx.ts";
+import type { ErrorTable } from "./errors/errors.ts";
+import type { EventHints } from "./events/events.ts";
+import type { Dialect } from "./http/dialect.ts";
+import type { Route } from "./http/route.ts";
+import type { JobDefinition } from "./jobs/jobs.ts";
+import type { Keyring, TenantKeys } from "./keys/keyring.ts";
+import type { Log } from "./log/log.ts";
+import type { Outbound } from "./outbound/outbound.ts";
 
 /** What `main.ts` builds once and hands to every area and product. */
 export type Services = {
-  readonly config: Config
-  readonly log: Log
-  readonly clock: Clock
-  readonly db: Database
-  readonly keyring: Keyring
-  readonly outbound: Outbound
-  readonly blobs: BlobStore
-  readonly eventHints: EventHints
+  readonly config: Config;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly db: Database;
+  readonly keyring: Keyring;
+  readonly outbound: Outbound;
+  readonly blobs: BlobStore;
+  readonly eventHints: EventHints;
   /** Origin for links, without a slash at the end; known once the server listens. */
-  publicUrl(): string
-}
+  publicUrl(): string;
+};
 
 /** Who calls, as proved by a credential. */
 export type Caller = {
-  readonly tenantId: string
-  readonly credentialId: string
+  readonly tenantId: string;
+  readonly credentialId: string;
   /** The product that the credential belongs to; it decides on paths that products share. */
-  readonly product: string
-  readonly scopes: ReadonlySet<string>
+  readonly product: string;
+  readonly scopes: ReadonlySet<string>;
   /** False for a token of the test environment. */
-  readonly isLive: boolean
-}
+  readonly isLive: boolean;
+};
 
 /** One request, from its authentication to its answer. */
 export type Call = {
-  readonly requestId: string
-  readonly remoteAddress: string
-  readonly now: Date
-  readonly log: Log
+  readonly requestId: string;
+  readonly remoteAddress: string;
+  readonly now: Date;
+  readonly log: Log;
   /** Aborted when the client goes away or the time is over. */
-  readonly signal: AbortSignal
-  readonly services: Services
-  readonly caller: Caller
+  readonly signal: AbortSignal;
+  readonly services: Services;
+  readonly caller: Caller;
   /** The keys of the caller's tenant. */
-  readonly keys: TenantKeys
+  readonly keys: TenantKeys;
   /**
    * The one transaction of a request that changes something. What `work` returns is the answer: under an
    * Idempotency-Key it is stored in this same transaction. May run again on a serialisation failure.
    */
-  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>
-  read<T>(work: (tx: Tx) => Promise<T>): Promise<T>
-}
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+};
 
 /** A request before anybody was authenticated: public pages and the published document. */
-export type OpenCall = Omit<Call, 'caller' | 'keys' | 'write' | 'read'>
+export type OpenCall = Omit<Call, "caller" | "keys" | "write" | "read">;
 
 /** A group of events that receivers can ask for: its name on the wire and what its `data` holds. */
-export type EventRow = { readonly summary: string; readonly data: import('zod').ZodObject; readonly example: unknown }
+export type EventRow = { readonly summary: string; readonly data: import("zod").ZodObject; readonly example: unknown };
 
 /** How a product's deliveries are named: `X-<family>-Signature` and so on. */
-export type WebhookFamily = 'Secufile' | 'Secuscan'
+export type WebhookFamily = "Secufile" | "Secuscan";
 
 /** A product, or an area of the platform that has routes or tables of its own. */
 export type Product = {
   /** Folder, schema, error prefix, command-line noun. */
-  readonly name: string
-  readonly dialect: Dialect
+  readonly name: string;
+  readonly dialect: Dialect;
   /** Paths that begin with one of these are this product's, also when no route answers there. */
-  readonly pathPrefixes: readonly string[]
+  readonly pathPrefixes: readonly string[];
   /** Proves who calls. Throws `unauthorized` and the like. */
-  authenticate(request: IncomingMessage, call: OpenCall): Promise<Caller>
-  readonly routes: readonly Route<Call>[]
+  authenticate(request: IncomingMessage, call: OpenCall): Promise<Caller>;
+  readonly routes: readonly Route<Call>[];
   /** Routes that ask for no credential. */
-  readonly openRoutes: readonly Route<OpenCall>[]
-  readonly jobs: readonly JobDefinition[]
-  readonly events: Readonly<Record<string, EventRow>>
-  readonly errors: ErrorTable
-  readonly migrations: readonly MigrationFolder[]
+  readonly openRoutes: readonly Route<OpenCall>[];
+  readonly jobs: readonly JobDefinition[];
+  readonly events: Readonly<Record<string, EventRow>>;
+  readonly errors: ErrorTable;
+  readonly migrations: readonly MigrationFolder[];
   /** For the published document. */
-  readonly about: { readonly title: string; readonly version: string; readonly description: string }
-}
+  readonly about: { readonly title: string; readonly version: string; readonly description: string };
+};

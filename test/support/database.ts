@@ -1,132 +1,132 @@
-import { randomBytes } from 'node:crypto'
-import { chmod } from 'node:fs/promises'
-import { join } from 'node:path'
-import pg from 'pg'
-import { migrate } from '../../src/platform/db/migrate.ts'
-import { createPool } from '../../src/platform/db/pool.ts'
-import { startEmbedded } from '../../src/platform/db/embedded.ts'
-import { createDatabase, type Database } from '../../src/platform/db/tx.ts'
-import { installJobs } from '../../src/platform/jobs/install.ts'
-import { createLog } from '../../src/platform/log/log.ts'
-import { platformMigrations } from '../../src/platform/platform-migrations.ts'
-import { productMigrations } from '../../src/products/product-migrations.ts'
+import { randomBytes } from "node:crypto";
+import { chmod } from "node:fs/promises";
+import { join } from "node:path";
+import pg from "pg";
+import { migrate } from "../../src/platform/db/migrate.ts";
+import { createPool } from "../../src/platform/db/pool.ts";
+import { startEmbedded } from "../../src/platform/db/embedded.ts";
+import { createDatabase, type Database } from "../../src/platform/db/tx.ts";
+import { installJobs } from "../../src/platform/jobs/install.ts";
+import { createLog } from "../../src/platform/log/log.ts";
+import { platformMigrations } from "../../src/platform/platform-migrations.ts";
+import { productMigrations } from "../../src/products/product-migrations.ts";
 
 /** A migrated database of one test's own, on a real PostgreSQL. */
 export type TestDatabase = {
   /** The application's role. */
-  readonly url: string
-  readonly ownerUrl: string
+  readonly url: string;
+  readonly ownerUrl: string;
   /** Of the cluster's superuser, in this database: to look behind the tenant wall. */
-  readonly superUrl: string
-  drop(): Promise<void>
-}
+  readonly superUrl: string;
+  drop(): Promise<void>;
+};
 
-const OWNER = 'tabellion_test_owner'
-const APP = 'tabellion_test_app'
-const PASSWORD = 'test-only'
+const OWNER = "tabellion_test_owner";
+const APP = "tabellion_test_app";
+const PASSWORD = "test-only";
 
-export const testLog = createLog('silent')
+export const testLog = createLog("silent");
 
-type Cluster = { readonly superUrl: string; readonly template: string }
+type Cluster = { readonly superUrl: string; readonly template: string };
 
-let cluster: Promise<Cluster> | null = null
+let cluster: Promise<Cluster> | null = null;
 
 /**
  * Clones the migrated template. The cluster is the one at TEST_POSTGRES_URL (a superuser's URL), as `npm test` gives
  * it.
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  cluster ??= openCluster()
-  const { superUrl, template } = await cluster
-  const name = `t_${randomBytes(8).toString('hex')}`
-  await statement(superUrl, `create database ${name} template ${template} owner ${OWNER}`)
+  cluster ??= openCluster();
+  const { superUrl, template } = await cluster;
+  const name = `t_${randomBytes(8).toString("hex")}`;
+  await statement(superUrl, `create database ${name} template ${template} owner ${OWNER}`);
   return {
     url: urlOf(superUrl, name, APP),
     ownerUrl: urlOf(superUrl, name, OWNER),
     superUrl: urlOf(superUrl, name, null),
     drop: () => statement(superUrl, `drop database if exists ${name} with (force)`),
-  }
+  };
 }
 
 /** An empty database, no table in it. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
-  cluster ??= openCluster()
-  const { superUrl } = await cluster
-  const name = `t_${randomBytes(8).toString('hex')}`
-  await statement(superUrl, `create database ${name} owner ${OWNER}`)
+  cluster ??= openCluster();
+  const { superUrl } = await cluster;
+  const name = `t_${randomBytes(8).toString("hex")}`;
+  await statement(superUrl, `create database ${name} owner ${OWNER}`);
   return {
     url: urlOf(superUrl, name, APP),
     ownerUrl: urlOf(superUrl, name, OWNER),
     superUrl: urlOf(superUrl, name, null),
     drop: () => statement(superUrl, `drop database if exists ${name} with (force)`),
-  }
+  };
 }
 
 /** The application's access to a test database; close it before the database is dropped. */
 export function openDatabase(database: TestDatabase, connections = 10): Database {
   return createDatabase({
-    pool: createPool({ url: database.url, connections, applicationName: 'test', log: testLog }),
+    pool: createPool({ url: database.url, connections, applicationName: "test", log: testLog }),
     log: testLog,
-  })
+  });
 }
 
 async function openCluster(): Promise<Cluster> {
-  const superUrl = process.env['TEST_POSTGRES_URL']
-  if (superUrl === undefined) throw new Error('tests with a database run by: npm test -- <file>')
-  return { superUrl, template: await makeTemplate(superUrl) }
+  const superUrl = process.env["TEST_POSTGRES_URL"];
+  if (superUrl === undefined) throw new Error("tests with a database run by: npm test -- <file>");
+  return { superUrl, template: await makeTemplate(superUrl) };
 }
 
 /** Starts a PostgreSQL for tests below `folder`; durable as in production, so that crash tests mean something. */
 export async function startTestCluster(folder: string): Promise<{ superUrl: string; stop(): Promise<void> }> {
-  await chmod(folder, 0o755)
+  await chmod(folder, 0o755);
   const server = await startEmbedded({
-    dataDirectory: join(folder, 'cluster'),
+    dataDirectory: join(folder, "cluster"),
     directory: null,
     connections: 400,
     log: testLog,
-    settings: ['shared_buffers=128MB'],
-  })
-  return { superUrl: server.superUrl, stop: () => server.stop() }
+    settings: ["shared_buffers=128MB"],
+  });
+  return { superUrl: server.superUrl, stop: () => server.stop() };
 }
 
 async function makeTemplate(superUrl: string): Promise<string> {
   for (const role of [OWNER, APP]) {
-    await statement(superUrl, `create role ${role} login password '${PASSWORD}'`).catch(ignoreExisting)
+    await statement(superUrl, `create role ${role} login password '${PASSWORD}'`).catch(ignoreExisting);
   }
-  const template = `template_${randomBytes(8).toString('hex')}`
-  await statement(superUrl, `create database ${template} owner ${OWNER}`)
-  const ownerUrl = urlOf(superUrl, template, OWNER)
-  await migrateAll(ownerUrl)
-  return template
+  const template = `template_${randomBytes(8).toString("hex")}`;
+  await statement(superUrl, `create database ${template} owner ${OWNER}`);
+  const ownerUrl = urlOf(superUrl, template, OWNER);
+  await migrateAll(ownerUrl);
+  return template;
 }
 
 /** Brings an empty test database to the schema that the server would make. */
 export async function migrateAll(ownerUrl: string): Promise<void> {
-  const folders = [...platformMigrations, ...productMigrations]
-  await migrate({ ownerUrl, appRole: APP, folders, log: testLog })
-  await installJobs({ ownerUrl, appRole: APP, log: testLog })
+  const folders = [...platformMigrations, ...productMigrations];
+  await migrate({ ownerUrl, appRole: APP, folders, log: testLog });
+  await installJobs({ ownerUrl, appRole: APP, log: testLog });
 }
 
 function ignoreExisting(error: unknown): void {
-  if (!(error instanceof pg.DatabaseError && ['42710', '23505'].includes(error.code ?? ''))) throw error
+  if (!(error instanceof pg.DatabaseError && ["42710", "23505"].includes(error.code ?? ""))) throw error;
 }
 
 function urlOf(superUrl: string, database: string, role: string | null): string {
-  const url = new URL(superUrl)
-  url.pathname = `/${database}`
+  const url = new URL(superUrl);
+  url.pathname = `/${database}`;
   if (role !== null) {
-    url.username = role
-    url.password = PASSWORD
+    url.username = role;
+    url.password = PASSWORD;
   }
-  return url.href
+  return url.href;
 }
 
 async function statement(url: string, text: string): Promise<void> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
   try {
-    await client.query(text)
+    await client.query(text);
   } finally {
-    await client.end()
+    await client.end();
   }
 }

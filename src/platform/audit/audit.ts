@@ -1,37 +1,37 @@
-import { createHash, randomBytes } from 'node:crypto'
-import type { Tx } from '../db/tx.ts'
-import { newId } from '../ids/ids.ts'
-import { canonicalJson } from './canonical.ts'
-import { insertAuditEvent } from './store.ts'
+import { createHash, randomBytes } from "node:crypto";
+import type { Tx } from "../db/tx.ts";
+import { newId } from "../ids/ids.ts";
+import { canonicalJson } from "./canonical.ts";
+import { insertAuditEvent } from "./store.ts";
 
 /** Who did something. `id` is a credential, a member, or the name of a part of the server. */
 export type AuditActor = {
-  readonly type: 'token' | 'operator' | 'system' | 'visitor'
-  readonly id: string
-  readonly email?: string
-  readonly ip?: string
-}
+  readonly type: "token" | "operator" | "system" | "visitor";
+  readonly id: string;
+  readonly email?: string;
+  readonly ip?: string;
+};
 
 /** What happened. `details` is shown to the tenant: never a secret. */
 export type AuditEntry = {
   /** `<product>.<operation>`, for example `secufile.createDocument`. */
-  readonly action: string
-  readonly at: Date
-  readonly actor: AuditActor
-  readonly bucket?: string | null
-  readonly resource?: { readonly type: string; readonly id: string }
-  readonly outcome: 'success' | 'denied' | 'failed'
-  readonly details?: Readonly<Record<string, unknown>>
-}
+  readonly action: string;
+  readonly at: Date;
+  readonly actor: AuditActor;
+  readonly bucket?: string | null;
+  readonly resource?: { readonly type: string; readonly id: string };
+  readonly outcome: "success" | "denied" | "failed";
+  readonly details?: Readonly<Record<string, unknown>>;
+};
 
-const SALT_BYTES = 16
+const SALT_BYTES = 16;
 
 /**
  * Writes an audit row in the caller's transaction: what it tells of and the row become durable together or not at
  * all. Answers the row's id.
  */
 export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): Promise<string> {
-  const id = newId('aud', entry.at)
+  const id = newId("aud", entry.at);
   const event = canonicalJson({
     id,
     at: entry.at.toISOString(),
@@ -41,14 +41,14 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
     resource: entry.resource ?? null,
     outcome: entry.outcome,
     details: entry.details ?? {},
-  })
-  const salt = randomBytes(SALT_BYTES)
-  await insertAuditEvent(tx, tenantId, { id, entry, event, salt, leafHash: leafHash(salt, event) })
-  return id
+  });
+  const salt = randomBytes(SALT_BYTES);
+  await insertAuditEvent(tx, tenantId, { id, entry, event, salt, leafHash: leafHash(salt, event) });
+  return id;
 }
 
 /** SHA-256 of 0x00 and the salted event's SHA-256: an RFC 6962 leaf that says nothing once the salt is gone. */
 export function leafHash(salt: Uint8Array, event: string): Buffer {
-  const salted = createHash('sha256').update(salt).update(event, 'utf8').digest()
-  return createHash('sha256').update(Buffer.of(0)).update(salted).digest()
+  const salted = createHash("sha256").update(salt).update(event, "utf8").digest();
+  return createHash("sha256").update(Buffer.of(0)).update(salted).digest();
 }

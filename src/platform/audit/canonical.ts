@@ -3,22 +3,22 @@
  * writes them. Throws on what JSON cannot say, and on lone surrogates, which have no UTF-8 form.
  */
 export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value === 'boolean') return JSON.stringify(value)
-  if (typeof value === 'string') {
-    if (!value.isWellFormed()) throw new TypeError('a string with a lone surrogate has no canonical form')
-    return JSON.stringify(value)
+  if (value === null || typeof value === "boolean") return JSON.stringify(value);
+  if (typeof value === "string") {
+    if (!value.isWellFormed()) throw new TypeError("a string with a lone surrogate has no canonical form");
+    return JSON.stringify(value);
   }
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new TypeError('a number that is not finite has no canonical form')
-    return JSON.stringify(value)
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) throw new TypeError("a number that is not finite has no canonical form");
+    return JSON.stringify(value);
   }
-  if (Array.isArray(value)) return `[${value.map((entry) => canonicalJson(entry)).join(',')}]`
-  if (typeof value === 'object') {
+  if (Array.isArray(value)) return `[${value.map((entry) => canonicalJson(entry)).join(",")}]`;
+  if (typeof value === "object") {
     const members = Object.entries(value)
       .filter(([, member]) => member !== undefined)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, member]) => `${canonicalJson(name)}:${canonicalJson(member)}`)
-    return `{${members.join(',')}}`
+      .map(([name, member]) => `${canonicalJson(name)}:${canonicalJson(member)}`);
+    return `{${members.join(",")}}`;
   }
-  throw new TypeError(`a ${typeof value} has no canonical form`)
+  throw new TypeError(`a ${typeof value} has no canonical form`);
 }

@@ -1,17 +1,17 @@
-import { sql } from '../db/sql.ts'
-import type { Tx } from '../db/tx.ts'
-import type { AuditEntry } from './audit.ts'
+import { sql } from "../db/sql.ts";
+import type { Tx } from "../db/tx.ts";
+import type { AuditEntry } from "./audit.ts";
 
 export async function insertAuditEvent(
   tx: Tx,
   tenantId: string,
   row: { id: string; entry: AuditEntry; event: string; salt: Buffer; leafHash: Buffer },
 ): Promise<number> {
-  const { entry } = row
+  const { entry } = row;
   return tx.run(sql`
     insert into platform.audit_events
       (tenant_id, id, at, action, actor_type, actor_id, bucket, resource_type, resource_id, outcome, event, salt, leaf_hash)
     values (${tenantId}, ${row.id}, ${entry.at}, ${entry.action}, ${entry.actor.type}, ${entry.actor.id},
             ${entry.bucket ?? null}, ${entry.resource?.type ?? null}, ${entry.resource?.id ?? null}, ${entry.outcome},
-            ${row.event}, ${row.salt}, ${row.leafHash})`)
+            ${row.event}, ${row.salt}, ${row.leafHash})`);
 }

@@ -11,164 +11,183 @@ import {
   readSetting,
   text,
   type Setting,
-} from './settings.ts'
+} from "./settings.ts";
 
 const databaseUrl = {
-  allowed: 'a URL such as postgres://role:password@host:5432/database',
+  allowed: "a URL such as postgres://role:password@host:5432/database",
   pattern: /^postgres(?:ql)?:\/\/\S+$/,
-}
+};
 const rootKeyForm = {
-  allowed: 'one or two entries <generation>:<base64 of 32 bytes> separated by commas, the newest last',
+  allowed: "one or two entries <generation>:<base64 of 32 bytes> separated by commas, the newest last",
   pattern: /^\d{1,6}:[A-Za-z0-9+/]{43}=(?:,\d{1,6}:[A-Za-z0-9+/]{43}=)?$/,
-}
+};
 
 /** Every setting, in the order in which `tabellion config` prints them. */
 export const settings = {
-  port: integer('TABELLION_PORT', 'TCP port of the API.', { min: 0, max: 65_535, byDefault: 8080 }),
-  host: text('TABELLION_HOST', 'Address to listen on; set 0.0.0.0 or :: to serve other machines.', {
-    allowed: 'an IP address or localhost',
+  port: integer("TABELLION_PORT", "TCP port of the API.", { min: 0, max: 65_535, byDefault: 8080 }),
+  host: text("TABELLION_HOST", "Address to listen on; set 0.0.0.0 or :: to serve other machines.", {
+    allowed: "an IP address or localhost",
     pattern: /^(?:localhost|[0-9a-fA-F.:]+)$/,
-    byDefault: '127.0.0.1',
+    byDefault: "127.0.0.1",
   }),
-  dataDirectory: path('TABELLION_DATA', 'Folder for keys, blobs and the embedded database.', './data'),
+  dataDirectory: path("TABELLION_DATA", "Folder for keys, blobs and the embedded database.", "./data"),
   role: oneOf(
-    'TABELLION_ROLE',
-    'What this process does: answer requests (api), background work (worker), or both (all).',
-    ['all', 'api', 'worker'],
-    'all',
+    "TABELLION_ROLE",
+    "What this process does: answer requests (api), background work (worker), or both (all).",
+    ["all", "api", "worker"],
+    "all",
   ),
-  isDemoWanted: flag('TABELLION_DEMO', 'Whether the first start creates a demo organisation and data/demo.env.', true),
-  publicUrl: optionalOrigin('TABELLION_PUBLIC_URL', 'Origin under which clients reach this server; links are made with it.'),
-  tlsCertificatePath: optionalPath('TABELLION_TLS_CERT', 'PEM file with the certificate chain; needs TABELLION_TLS_KEY.'),
-  tlsKeyPath: optionalPath('TABELLION_TLS_KEY', 'PEM file with the private key of TABELLION_TLS_CERT.'),
+  isDemoWanted: flag("TABELLION_DEMO", "Whether the first start creates a demo organisation and data/demo.env.", true),
+  publicUrl: optionalOrigin(
+    "TABELLION_PUBLIC_URL",
+    "Origin under which clients reach this server; links are made with it.",
+  ),
+  tlsCertificatePath: optionalPath(
+    "TABELLION_TLS_CERT",
+    "PEM file with the certificate chain; needs TABELLION_TLS_KEY.",
+  ),
+  tlsKeyPath: optionalPath("TABELLION_TLS_KEY", "PEM file with the private key of TABELLION_TLS_CERT."),
   trustedProxies: networks(
-    'TABELLION_TRUSTED_PROXIES',
-    'Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else is.',
+    "TABELLION_TRUSTED_PROXIES",
+    "Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed; nobody else is.",
   ),
   outboundAllow: networks(
-    'TABELLION_OUTBOUND_ALLOW',
-    'Private networks that the server may call (webhooks, downloads), by plain http too.',
+    "TABELLION_OUTBOUND_ALLOW",
+    "Private networks that the server may call (webhooks, downloads), by plain http too.",
   ),
   databaseUrl: optionalText(
-    'DATABASE_URL',
+    "DATABASE_URL",
     "The operator's PostgreSQL (15 to 18), role of the application; without it an embedded one is started.",
     databaseUrl,
     { isSecret: true },
   ),
   databaseOwnerUrl: optionalText(
-    'DATABASE_OWNER_URL',
-    'The same database by the role that owns the tables; used for migrations and backups.',
+    "DATABASE_OWNER_URL",
+    "The same database by the role that owns the tables; used for migrations and backups.",
     databaseUrl,
     { isSecret: true },
   ),
   postgresDirectory: optionalPath(
-    'TABELLION_PG_DIR',
-    'Folder of the embedded PostgreSQL; needed only where the default is not reachable for its account.',
+    "TABELLION_PG_DIR",
+    "Folder of the embedded PostgreSQL; needed only where the default is not reachable for its account.",
   ),
   rootKey: optionalText(
-    'TABELLION_ROOT_KEY',
-    'The root key, instead of the file root.key in the data folder.',
+    "TABELLION_ROOT_KEY",
+    "The root key, instead of the file root.key in the data folder.",
     rootKeyForm,
     { isSecret: true },
   ),
   logLevel: oneOf(
-    'TABELLION_LOG_LEVEL',
-    'How much is logged.',
-    ['info', 'trace', 'debug', 'warn', 'error', 'fatal', 'silent'],
-    'info',
+    "TABELLION_LOG_LEVEL",
+    "How much is logged.",
+    ["info", "trace", "debug", "warn", "error", "fatal", "silent"],
+    "info",
   ),
   metricsToken: optionalText(
-    'TABELLION_METRICS_TOKEN',
-    'Bearer token that may read /metrics from elsewhere; without it only loopback may.',
-    { allowed: '16 to 200 printable characters without spaces', pattern: /^[\x21-\x7e]{16,200}$/ },
+    "TABELLION_METRICS_TOKEN",
+    "Bearer token that may read /metrics from elsewhere; without it only loopback may.",
+    { allowed: "16 to 200 printable characters without spaces", pattern: /^[\x21-\x7e]{16,200}$/ },
     { isSecret: true },
   ),
-  databaseConnections: integer('TABELLION_DB_CONNECTIONS', 'Database connections of one process, at most.', {
+  databaseConnections: integer("TABELLION_DB_CONNECTIONS", "Database connections of one process, at most.", {
     min: 4,
     max: 500,
     byDefault: 20,
   }),
-  maxDocumentBytes: integer('TABELLION_MAX_DOCUMENT_BYTES', 'Largest ciphertext of one document.', {
+  maxDocumentBytes: integer("TABELLION_MAX_DOCUMENT_BYTES", "Largest ciphertext of one document.", {
     min: 1,
     max: 5_000_000_000_000,
     byDefault: 5_000_000_000,
   }),
-  requestsPerSecond: integer('TABELLION_REQUESTS_PER_SECOND', 'Requests a second that one token may make.', {
+  requestsPerSecond: integer("TABELLION_REQUESTS_PER_SECOND", "Requests a second that one token may make.", {
     min: 1,
     max: 1_000_000,
     byDefault: 200,
   }),
-  drainSeconds: integer('TABELLION_DRAIN_SECONDS', 'How long a stop waits for requests under way.', {
+  drainSeconds: integer("TABELLION_DRAIN_SECONDS", "How long a stop waits for requests under way.", {
     min: 0,
     max: 3600,
     byDefault: 20,
   }),
   areResponsesChecked: flag(
-    'TABELLION_CHECK_RESPONSES',
-    'Test switch: an answer that its published schema does not allow becomes a 500.',
+    "TABELLION_CHECK_RESPONSES",
+    "Test switch: an answer that its published schema does not allow becomes a 500.",
     false,
   ),
-  commitFaultPercent: integer('TABELLION_TEST_COMMIT_FAULTS', 'Test switch: percentage of commits answered with 40001.', {
-    min: 0,
-    max: 90,
-    byDefault: 0,
-  }),
-  clockOffsetMs: integer('TABELLION_TEST_CLOCK_OFFSET_MS', 'Test switch: the clock runs this much beside the system clock.', {
-    min: -31_536_000_000,
-    max: 31_536_000_000,
-    byDefault: 0,
-  }),
-} as const
+  commitFaultPercent: integer(
+    "TABELLION_TEST_COMMIT_FAULTS",
+    "Test switch: percentage of commits answered with 40001.",
+    {
+      min: 0,
+      max: 90,
+      byDefault: 0,
+    },
+  ),
+  clockOffsetMs: integer(
+    "TABELLION_TEST_CLOCK_OFFSET_MS",
+    "Test switch: the clock runs this much beside the system clock.",
+    {
+      min: -31_536_000_000,
+      max: 31_536_000_000,
+      byDefault: 0,
+    },
+  ),
+} as const;
 
-type Values = { readonly [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer T> ? T : never }
+type Values = { readonly [K in keyof typeof settings]: (typeof settings)[K] extends Setting<infer T> ? T : never };
 
 /** All settings of a process, read once, checked and frozen. */
-export type Config = Values
+export type Config = Values;
 
 /** Reads every setting from `environment`. Throws `ConfigError` at the first value that is not allowed. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const values: Record<string, unknown> = {}
-  for (const [name, row] of Object.entries(settings)) values[name] = readSetting<unknown>(row, environment)
+  const values: Record<string, unknown> = {};
+  for (const [name, row] of Object.entries(settings)) values[name] = readSetting<unknown>(row, environment);
   // The loop above fills exactly the keys of `settings`, each by its own parser.
-  const config = Object.freeze(values) as Config
-  checkTogether(config)
-  return config
+  const config = Object.freeze(values) as Config;
+  checkTogether(config);
+  return config;
 }
 
 /** Variables that begin with TABELLION_ and that nobody knows: a misspelt name must not pass in silence. */
 export function unknownVariables(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): readonly string[] {
-  const known = new Set<string>(Object.values(settings).map((row) => row.variable))
+  const known = new Set<string>(Object.values(settings).map((row) => row.variable));
   // Read by the command line, which shares the prefix and often the shell.
-  known.add('TABELLION_URL').add('TABELLION_OPERATOR_TOKEN').add('TABELLION_BACKUP_PASSPHRASE')
-  return Object.keys(environment).filter((name) => name.startsWith('TABELLION_') && !known.has(name))
+  known.add("TABELLION_URL").add("TABELLION_OPERATOR_TOKEN").add("TABELLION_BACKUP_PASSPHRASE");
+  return Object.keys(environment).filter((name) => name.startsWith("TABELLION_") && !known.has(name));
 }
 
 function checkTogether(config: Config): void {
   if ((config.databaseUrl === null) !== (config.databaseOwnerUrl === null)) {
-    const missing = config.databaseUrl === null ? settings.databaseUrl : settings.databaseOwnerUrl
-    throw new ConfigError(missing.variable, 'nothing', 'DATABASE_URL and DATABASE_OWNER_URL together, or neither')
+    const missing = config.databaseUrl === null ? settings.databaseUrl : settings.databaseOwnerUrl;
+    throw new ConfigError(missing.variable, "nothing", "DATABASE_URL and DATABASE_OWNER_URL together, or neither");
   }
   if (config.databaseUrl !== null && config.databaseUrl === config.databaseOwnerUrl) {
-    throw new ConfigError('DATABASE_OWNER_URL', 'the value of DATABASE_URL', 'a role other than that of DATABASE_URL')
+    throw new ConfigError("DATABASE_OWNER_URL", "the value of DATABASE_URL", "a role other than that of DATABASE_URL");
   }
   if ((config.tlsCertificatePath === null) !== (config.tlsKeyPath === null)) {
-    const missing = config.tlsCertificatePath === null ? settings.tlsCertificatePath : settings.tlsKeyPath
-    throw new ConfigError(missing.variable, 'nothing', 'TABELLION_TLS_CERT and TABELLION_TLS_KEY together, or neither')
+    const missing = config.tlsCertificatePath === null ? settings.tlsCertificatePath : settings.tlsKeyPath;
+    throw new ConfigError(missing.variable, "nothing", "TABELLION_TLS_CERT and TABELLION_TLS_KEY together, or neither");
   }
-  if (config.role !== 'all' && config.databaseUrl === null) {
-    throw new ConfigError('TABELLION_ROLE', config.role, 'all, unless DATABASE_URL names a database that processes share')
+  if (config.role !== "all" && config.databaseUrl === null) {
+    throw new ConfigError(
+      "TABELLION_ROLE",
+      config.role,
+      "all, unless DATABASE_URL names a database that processes share",
+    );
   }
 }
 
 /** The settings as `tabellion config` prints them: every variable, its value now (secrets hidden), and its meaning. */
 export function describeConfig(environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  const lines: string[] = []
+  const lines: string[] = [];
   for (const row of Object.values(settings)) {
-    const raw = environment[row.variable]
-    const shown = raw === undefined || raw === '' ? `${row.byDefault}  (default)` : row.isSecret ? '(set, hidden)' : raw
-    lines.push(`${row.variable} = ${shown}`, `    ${row.meaning}`, `    Allowed: ${row.allowed}.`)
+    const raw = environment[row.variable];
+    const shown =
+      raw === undefined || raw === "" ? `${row.byDefault}  (default)` : row.isSecret ? "(set, hidden)" : raw;
+    lines.push(`${row.variable} = ${shown}`, `    ${row.meaning}`, `    Allowed: ${row.allowed}.`);
   }
-  return `${lines.join('\n')}\n`
+  return `${lines.join("\n")}\n`;
 }

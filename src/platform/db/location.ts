@@ -1,24 +1,24 @@
-import { createHash } from 'node:crypto'
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { copyPrograms, findPrograms, isReachableBy, type Programs } from './programs.ts'
+import { createHash } from "node:crypto";
+import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { copyPrograms, findPrograms, isReachableBy, type Programs } from "./programs.ts";
 
 /** PostgreSQL refuses to run as root; started by root it runs under this account (`nobody` almost everywhere). */
-export const POSTGRES_UID = 65_534
-const SHARED_BASE = '/var/lib/tabellion'
+export const POSTGRES_UID = 65_534;
+const SHARED_BASE = "/var/lib/tabellion";
 /** A Unix socket's path has room for 107 bytes, of which `/.s.PGSQL.5432` takes 14. */
-const MAX_SOCKET_FOLDER_BYTES = 90
+const MAX_SOCKET_FOLDER_BYTES = 90;
 
 /** Where the embedded PostgreSQL of one data folder lives. */
 export type Location = {
   /** Holds `cluster`, `log` and, where needed, a copy of the programs. */
-  readonly base: string
-  readonly programs: Programs
-  readonly socketFolder: string
+  readonly base: string;
+  readonly programs: Programs;
+  readonly socketFolder: string;
   /** The account to run under, or null for the one of this process. */
-  readonly uid: number | null
-}
+  readonly uid: number | null;
+};
 
 /**
  * Decides where the database lives: where `data/postgres.location` says it already is; else in `wantedBase`; else in
@@ -27,49 +27,49 @@ export type Location = {
  * `data/postgres.location`.
  */
 export async function locate(dataDirectory: string, wantedBase: string | null): Promise<Location> {
-  const uid = process.getuid?.() === 0 ? POSTGRES_UID : null
-  await mkdir(dataDirectory, { recursive: true, mode: uid === null ? 0o700 : 0o711 })
-  const note = join(dataDirectory, 'postgres.location')
-  const noted = (await readFile(note, 'utf8').catch(() => '')).trim()
-  const base = noted === '' ? await chooseBase(dataDirectory, wantedBase, uid) : noted
-  await refuseMoved(base, noted, dataDirectory)
-  let programs = await findPrograms()
-  if (uid !== null && !(await isReachableBy(uid, programs.directory))) programs = await copyPrograms(programs, base)
-  await mkdir(base, { recursive: true, mode: 0o755 })
+  const uid = process.getuid?.() === 0 ? POSTGRES_UID : null;
+  await mkdir(dataDirectory, { recursive: true, mode: uid === null ? 0o700 : 0o711 });
+  const note = join(dataDirectory, "postgres.location");
+  const noted = (await readFile(note, "utf8").catch(() => "")).trim();
+  const base = noted === "" ? await chooseBase(dataDirectory, wantedBase, uid) : noted;
+  await refuseMoved(base, noted, dataDirectory);
+  let programs = await findPrograms();
+  if (uid !== null && !(await isReachableBy(uid, programs.directory))) programs = await copyPrograms(programs, base);
+  await mkdir(base, { recursive: true, mode: 0o755 });
   if (uid !== null && !(await isReachableBy(uid, base))) {
-    throw new Error(`uid ${uid} cannot reach ${base}; set TABELLION_PG_DIR to a folder whose parents it may enter`)
+    throw new Error(`uid ${uid} cannot reach ${base}; set TABELLION_PG_DIR to a folder whose parents it may enter`);
   }
-  if (noted === '') await writeFile(note, `${base}\n`, { mode: 0o600 })
-  return { base, programs, socketFolder: await socketFolderOf(base), uid }
+  if (noted === "") await writeFile(note, `${base}\n`, { mode: 0o600 });
+  return { base, programs, socketFolder: await socketFolderOf(base), uid };
 }
 
 async function chooseBase(dataDirectory: string, wantedBase: string | null, uid: number | null): Promise<string> {
-  if (wantedBase !== null) return wantedBase
-  const inData = join(dataDirectory, 'postgres')
-  if (uid === null || (await isReachableBy(uid, inData))) return inData
-  const hash = createHash('sha256').update(dataDirectory).digest('hex').slice(0, 32)
-  await mkdir(SHARED_BASE, { recursive: true, mode: 0o755 })
-  await chmod(SHARED_BASE, 0o755)
-  return join(SHARED_BASE, hash)
+  if (wantedBase !== null) return wantedBase;
+  const inData = join(dataDirectory, "postgres");
+  if (uid === null || (await isReachableBy(uid, inData))) return inData;
+  const hash = createHash("sha256").update(dataDirectory).digest("hex").slice(0, 32);
+  await mkdir(SHARED_BASE, { recursive: true, mode: 0o755 });
+  await chmod(SHARED_BASE, 0o755);
+  return join(SHARED_BASE, hash);
 }
 
 async function refuseMoved(base: string, noted: string, dataDirectory: string): Promise<void> {
-  if (noted === '') return
-  const isThere = await stat(join(base, 'cluster')).then(
+  if (noted === "") return;
+  const isThere = await stat(join(base, "cluster")).then(
     () => true,
     () => false,
-  )
+  );
   if (!isThere) {
     throw new Error(
       `${dataDirectory}/postgres.location says that the database is in ${base}, which is not there; ` +
         `move it there, correct the file, or restore a backup into an empty folder`,
-    )
+    );
   }
 }
 
 async function socketFolderOf(base: string): Promise<string> {
-  const near = join(base, 'socket')
-  if (Buffer.byteLength(near) <= MAX_SOCKET_FOLDER_BYTES) return near
-  const hash = createHash('sha256').update(base).digest('hex').slice(0, 24)
-  return join(tmpdir(), `tabellion-${hash}`)
+  const near = join(base, "socket");
+  if (Buffer.byteLength(near) <= MAX_SOCKET_FOLDER_BYTES) return near;
+  const hash = createHash("sha256").update(base).digest("hex").slice(0, 24);
+  return join(tmpdir(), `tabellion-${hash}`);
 }

@@ -1,25 +1,25 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import type { PoolClient } from 'pg'
-import type { Log } from '../log/log.ts'
-import type { Pool } from './pool.ts'
-import { sql, type Statement } from './sql.ts'
+import { setTimeout as delay } from "node:timers/promises";
+import type { PoolClient } from "pg";
+import type { Log } from "../log/log.ts";
+import type { Pool } from "./pool.ts";
+import { sql, type Statement } from "./sql.ts";
 
 /** What a store function needs: run one statement inside the caller's transaction. */
 export type Tx = {
   /** The only row, or null when there is none. More than one row is a defect and throws. */
-  one<Row>(statement: Statement<Row>): Promise<Row | null>
-  many<Row>(statement: Statement<Row>): Promise<Row[]>
+  one<Row>(statement: Statement<Row>): Promise<Row | null>;
+  many<Row>(statement: Statement<Row>): Promise<Row[]>;
   /** Runs a statement for its effect; answers how many rows it touched. */
-  run(statement: Statement<unknown>): Promise<number>
-}
+  run(statement: Statement<unknown>): Promise<number>;
+};
 
 export type TxOptions = {
   /**
    * `flushed` (default): the change is on disk when the call returns. `buffered`: it is visible at once and durable
    * shortly after; a crash may lose it, never a later flushed transaction before it.
    */
-  readonly durability?: 'flushed' | 'buffered'
-}
+  readonly durability?: "flushed" | "buffered";
+};
 
 /**
  * Transactions. Each is repeated as a whole when the database answers 40001 (serialisation failure) or 40P01
@@ -27,71 +27,75 @@ export type TxOptions = {
  */
 export type Database = {
   /** A transaction that sees and changes only rows of `tenantId`; row-level security holds it to that. */
-  tenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>, options?: TxOptions): Promise<T>
+  tenant<T>(tenantId: string, work: (tx: Tx) => Promise<T>, options?: TxOptions): Promise<T>;
   /** A transaction on directory and queue tables, which have no tenant wall. It sees no tenant's rows. */
-  directory<T>(work: (tx: Tx) => Promise<T>, options?: TxOptions): Promise<T>
+  directory<T>(work: (tx: Tx) => Promise<T>, options?: TxOptions): Promise<T>;
   /** One statement on directory tables in a transaction of its own: one round trip. */
-  lookup<Row>(statement: Statement<Row>): Promise<Row | null>
+  lookup<Row>(statement: Statement<Row>): Promise<Row | null>;
   /** Whether the database answers within `timeoutMs`. */
-  isReachable(timeoutMs: number): Promise<boolean>
+  isReachable(timeoutMs: number): Promise<boolean>;
   /** Milliseconds by which the database's clock is ahead of this process's. */
-  clockSkewMs(): Promise<number>
-  readonly pool: Pool
-  close(): Promise<void>
-}
+  clockSkewMs(): Promise<number>;
+  readonly pool: Pool;
+  close(): Promise<void>;
+};
 
-const MAX_ATTEMPTS = 8
-const FIRST_PAUSE_MS = 5
+const MAX_ATTEMPTS = 8;
+const FIRST_PAUSE_MS = 5;
 
 export type DatabaseOptions = {
-  readonly pool: Pool
-  readonly log: Log
+  readonly pool: Pool;
+  readonly log: Log;
   /** Test switch: this percentage of commits is rolled back and answered with 40001 instead. */
-  readonly commitFaultPercent?: number
-}
+  readonly commitFaultPercent?: number;
+};
 
 export function createDatabase(options: DatabaseOptions): Database {
-  const { pool, log } = options
-  const faultRate = (options.commitFaultPercent ?? 0) / 100
+  const { pool, log } = options;
+  const faultRate = (options.commitFaultPercent ?? 0) / 100;
 
-  async function transaction<T>(tenantId: string | null, work: (tx: Tx) => Promise<T>, txOptions: TxOptions): Promise<T> {
+  async function transaction<T>(
+    tenantId: string | null,
+    work: (tx: Tx) => Promise<T>,
+    txOptions: TxOptions,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await once(tenantId, work, txOptions)
+        return await once(tenantId, work, txOptions);
       } catch (error) {
-        if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw error
-        log.debug({ attempt, code: sqlState(error) }, 'transaction repeated')
-        await delay(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()))
+        if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw error;
+        log.debug({ attempt, code: sqlState(error) }, "transaction repeated");
+        await delay(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
       }
     }
   }
 
   async function once<T>(tenantId: string | null, work: (tx: Tx) => Promise<T>, txOptions: TxOptions): Promise<T> {
-    const client = await pool.connect()
-    let broken: Error | undefined
+    const client = await pool.connect();
+    let broken: Error | undefined;
     try {
       // Sent together with the first statement of `work`: the pipeline keeps their order, and a failure of any of
       // them fails all that follow in the same transaction.
-      const opened = open(client, tenantId, txOptions)
-      opened.catch(() => undefined) // awaited below; it must not count as unhandled before
-      let result: T
+      const opened = open(client, tenantId, txOptions);
+      opened.catch(() => undefined); // awaited below; it must not count as unhandled before
+      let result: T;
       try {
-        result = await work(txOn(client))
-        await opened
-        if (Math.random() < faultRate) throw new InjectedConflict()
-        const answer = await client.query('commit')
+        result = await work(txOn(client));
+        await opened;
+        if (Math.random() < faultRate) throw new InjectedConflict();
+        const answer = await client.query("commit");
         // A transaction that had failed is answered with ROLLBACK, not with an error.
-        if (answer.command !== 'COMMIT') throw new Error('the transaction had failed and was rolled back')
+        if (answer.command !== "COMMIT") throw new Error("the transaction had failed and was rolled back");
       } catch (error) {
-        await opened.catch(() => undefined)
-        await client.query('rollback').catch((lost: unknown) => {
-          broken = lost instanceof Error ? lost : new Error('rollback failed')
-        })
-        throw error
+        await opened.catch(() => undefined);
+        await client.query("rollback").catch((lost: unknown) => {
+          broken = lost instanceof Error ? lost : new Error("rollback failed");
+        });
+        throw error;
       }
-      return result
+      return result;
     } finally {
-      client.release(broken)
+      client.release(broken);
     }
   }
 
@@ -100,80 +104,84 @@ export function createDatabase(options: DatabaseOptions): Database {
     tenant: (tenantId, work, txOptions = {}) => transaction(tenantId, work, txOptions),
     directory: (work, txOptions = {}) => transaction(null, work, txOptions),
     async lookup<R>(statement: Statement<R>) {
-      const { rows } = await pool.query<Row>(config(statement))
-      return onlyRow(rows) as R | null
+      const { rows } = await pool.query<Row>(config(statement));
+      return onlyRow(rows) as R | null;
     },
     async isReachable(timeoutMs) {
-      const answered = pool.query('select 1').then(
+      const answered = pool.query("select 1").then(
         () => true,
         () => false,
-      )
-      return Promise.race([answered, delay(timeoutMs, false, { ref: false })])
+      );
+      return Promise.race([answered, delay(timeoutMs, false, { ref: false })]);
     },
     async clockSkewMs() {
-      const before = Date.now()
-      const row = await this.lookup(sql<{ now_ms: string }>`select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as now_ms`)
-      return Number(row?.now_ms) - (before + Date.now()) / 2
+      const before = Date.now();
+      const row = await this.lookup(
+        sql<{ now_ms: string }>`select (extract(epoch from clock_timestamp()) * 1000)::bigint::text as now_ms`,
+      );
+      return Number(row?.now_ms) - (before + Date.now()) / 2;
     },
     close: () => pool.end(),
-  }
+  };
 }
 
-type Row = Record<string, unknown>
+type Row = Record<string, unknown>;
 
 async function open(client: PoolClient, tenantId: string | null, options: TxOptions): Promise<void> {
-  const sent: Promise<unknown>[] = [client.query('begin')]
+  const sent: Promise<unknown>[] = [client.query("begin")];
   if (tenantId !== null) {
-    sent.push(client.query(config(sql`select set_config('tabellion.tenant_id', ${tenantId}, true)`)))
+    sent.push(client.query(config(sql`select set_config('tabellion.tenant_id', ${tenantId}, true)`)));
   }
-  if (options.durability === 'buffered') sent.push(client.query('set local synchronous_commit = off'))
-  await Promise.all(sent)
+  if (options.durability === "buffered") sent.push(client.query("set local synchronous_commit = off"));
+  await Promise.all(sent);
 }
 
 function txOn(client: PoolClient): Tx {
   return {
     // `Row` of a statement is what its store vouches for; the driver only knows columns by name.
     async one<R>(statement: Statement<R>) {
-      const { rows } = await client.query<Row>(config(statement))
-      return onlyRow(rows) as R | null
+      const { rows } = await client.query<Row>(config(statement));
+      return onlyRow(rows) as R | null;
     },
     async many<R>(statement: Statement<R>) {
-      const { rows } = await client.query<Row>(config(statement))
-      return rows as R[]
+      const { rows } = await client.query<Row>(config(statement));
+      return rows as R[];
     },
     async run(statement) {
-      const { rowCount } = await client.query(config(statement))
-      return rowCount ?? 0
+      const { rowCount } = await client.query(config(statement));
+      return rowCount ?? 0;
     },
-  }
+  };
 }
 
 function onlyRow<R>(rows: readonly R[]): R | null {
-  if (rows.length > 1) throw new Error(`one row expected, ${rows.length} came`)
-  return rows[0] ?? null
+  if (rows.length > 1) throw new Error(`one row expected, ${rows.length} came`);
+  return rows[0] ?? null;
 }
 
 function config(statement: Statement<unknown>): { name: string; text: string; values: unknown[] } {
-  return { name: statement.name, text: statement.text, values: [...statement.values] }
+  return { name: statement.name, text: statement.text, values: [...statement.values] };
 }
 
 /** What the test switch throws where PostgreSQL would answer a serialisation failure at commit. */
 class InjectedConflict extends Error {
-  readonly code = '40001'
+  readonly code = "40001";
 }
 
 /** The SQLSTATE of a database error, or null. */
 export function sqlState(error: unknown): string | null {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : null
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
 }
 
 function isRetryable(error: unknown): boolean {
-  const state = sqlState(error)
-  return state === '40001' || state === '40P01'
+  const state = sqlState(error);
+  return state === "40001" || state === "40P01";
 }
 
 /** Whether a unique constraint refused a row; `constraint` narrows it to the one of that name. */
 export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  if (sqlState(error) !== '23505') return false
-  return constraint === undefined || (error instanceof Error && 'constraint' in error && error.constraint === constraint)
+  if (sqlState(error) !== "23505") return false;
+  return (
+    constraint === undefined || (error instanceof Error && "constraint" in error && error.constraint === constraint)
+  );
 }

@@ -1,18 +1,18 @@
-import { sql } from '../db/sql.ts'
-import type { Tx } from '../db/tx.ts'
+import { sql } from "../db/sql.ts";
+import type { Tx } from "../db/tx.ts";
 
 /** Where a key is used: one operation of one tenant. */
-export type KeyScope = { readonly operation: string; readonly key: string }
+export type KeyScope = { readonly operation: string; readonly key: string };
 
 export type KeyRow = {
-  fingerprint: Buffer
-  state: 'running' | 'done' | 'shown'
-  answer: Buffer | null
-  is_secret: boolean
-  created_at: Date
-  is_lease_over: boolean
-  lease_seconds: number
-}
+  fingerprint: Buffer;
+  state: "running" | "done" | "shown";
+  answer: Buffer | null;
+  is_secret: boolean;
+  created_at: Date;
+  is_lease_over: boolean;
+  lease_seconds: number;
+};
 
 /**
  * Claims a key: it is new, or its retention is over, or its claimer died and this is the same request. All by the
@@ -35,7 +35,7 @@ export async function insertClaim(
            created_at = case when k.created_at < clock_timestamp() - make_interval(secs => ${claim.keptSeconds})
                              then excluded.created_at else k.created_at end
      where (k.state = 'running' and k.lease_until < clock_timestamp() and k.fingerprint = excluded.fingerprint)
-        or k.created_at < clock_timestamp() - make_interval(secs => ${claim.keptSeconds})`)
+        or k.created_at < clock_timestamp() - make_interval(secs => ${claim.keptSeconds})`);
 }
 
 export async function findKey(tx: Tx, tenantId: string, scope: KeyScope): Promise<KeyRow | null> {
@@ -43,7 +43,7 @@ export async function findKey(tx: Tx, tenantId: string, scope: KeyScope): Promis
     select fingerprint, state, answer, is_secret, created_at, lease_until < clock_timestamp() as is_lease_over,
            extract(epoch from lease_until - clock_timestamp())::float8 as lease_seconds
       from platform.idempotency_keys
-     where tenant_id = ${tenantId} and operation = ${scope.operation} and key = ${scope.key}`)
+     where tenant_id = ${tenantId} and operation = ${scope.operation} and key = ${scope.key}`);
 }
 
 /** Stores the answer. Zero rows: another process took the key over; the caller must roll back. */
@@ -57,7 +57,7 @@ export async function updateDone(
     update platform.idempotency_keys
        set state = 'done', answer = ${done.answer}
      where tenant_id = ${tenantId} and operation = ${scope.operation} and key = ${scope.key}
-       and owner = ${done.owner} and state = 'running'`)
+       and owner = ${done.owner} and state = 'running'`);
 }
 
 /** Forgets a secret answer once it was replayed. Zero rows: it was forgotten before. */
@@ -66,7 +66,7 @@ export async function updateShown(tx: Tx, tenantId: string, scope: KeyScope): Pr
     update platform.idempotency_keys
        set state = 'shown', answer = null
      where tenant_id = ${tenantId} and operation = ${scope.operation} and key = ${scope.key}
-       and is_secret and state = 'done'`)
+       and is_secret and state = 'done'`);
 }
 
 /** Frees a key whose request was rolled back. Zero rows: it is done after all, or somebody else's. */
@@ -74,14 +74,14 @@ export async function deleteClaim(tx: Tx, tenantId: string, scope: KeyScope, own
   return tx.run(sql`
     delete from platform.idempotency_keys
      where tenant_id = ${tenantId} and operation = ${scope.operation} and key = ${scope.key}
-       and owner = ${owner} and state = 'running'`)
+       and owner = ${owner} and state = 'running'`);
 }
 
 /** Removes keys past their retention, and secret answers older than promised; answers how many rows went. */
 export async function deleteOldKeys(tx: Tx, tenantId: string, keptSeconds: number): Promise<number> {
   return tx.run(sql`
     delete from platform.idempotency_keys
-     where tenant_id = ${tenantId} and created_at < clock_timestamp() - make_interval(secs => ${keptSeconds})`)
+     where tenant_id = ${tenantId} and created_at < clock_timestamp() - make_interval(secs => ${keptSeconds})`);
 }
 
 export async function updateOldSecrets(tx: Tx, tenantId: string, promisedSeconds: number): Promise<number> {
@@ -89,5 +89,5 @@ export async function updateOldSecrets(tx: Tx, tenantId: string, promisedSeconds
     update platform.idempotency_keys
        set state = 'shown', answer = null
      where tenant_id = ${tenantId} and is_secret and state = 'done'
-       and created_at < clock_timestamp() - make_interval(secs => ${promisedSeconds})`)
+       and created_at < clock_timestamp() - make_interval(secs => ${promisedSeconds})`);
 }

@@ -1,18 +1,18 @@
-import type { z } from 'zod'
-import type { Log } from '../log/log.ts'
-import type { Tx } from '../db/tx.ts'
-import { insertJob } from './store.ts'
+import type { z } from "zod";
+import type { Log } from "../log/log.ts";
+import type { Tx } from "../db/tx.ts";
+import { insertJob } from "./store.ts";
 
 /** What a handler is told about its run. */
 export type JobRun = {
-  readonly jobId: string
+  readonly jobId: string;
   /** 1 on the first try. */
-  readonly attempt: number
-  readonly isLastAttempt: boolean
+  readonly attempt: number;
+  readonly isLastAttempt: boolean;
   /** Aborted when the server stops and the drain time is over. */
-  readonly signal: AbortSignal
-  readonly log: Log
-}
+  readonly signal: AbortSignal;
+  readonly log: Log;
+};
 
 /**
  * One kind of background work. A handler may run again after a crash or failure, also when it had finished its work
@@ -20,33 +20,33 @@ export type JobRun = {
  */
 export type JobDefinition<P = unknown> = {
   /** `<area>.<verb>`, for example `secufile.fetchDocument`. */
-  readonly name: string
-  readonly payload: z.ZodType<P>
+  readonly name: string;
+  readonly payload: z.ZodType<P>;
   /** After that many failures the job stays in the table for the operator to see. */
-  readonly maxAttempts: number
+  readonly maxAttempts: number;
   /** Runs by itself: five fields of cron in UTC. Such a job gets an empty payload. */
-  readonly schedule?: string
-  handle(payload: P, run: JobRun): Promise<void>
-}
+  readonly schedule?: string;
+  handle(payload: P, run: JobRun): Promise<void>;
+};
 
 /** Declares a job; the handler's payload is typed by its schema. */
 export function job<P>(definition: JobDefinition<P>): JobDefinition {
   return {
     ...definition,
     handle: (payload, run) => definition.handle(definition.payload.parse(payload), run),
-  }
+  };
 }
 
 export type NewJob = {
-  readonly name: string
-  readonly payload: Readonly<Record<string, unknown>>
+  readonly name: string;
+  readonly payload: Readonly<Record<string, unknown>>;
   /** Jobs of one key do not pile up: a later one replaces a waiting one. */
-  readonly key?: string
-  readonly runAt?: Date
-  readonly maxAttempts?: number
-}
+  readonly key?: string;
+  readonly runAt?: Date;
+  readonly maxAttempts?: number;
+};
 
-const DEFAULT_ATTEMPTS = 25
+const DEFAULT_ATTEMPTS = 25;
 
 /** Adds a job in the caller's transaction: it runs if and only if the transaction commits. */
 export async function enqueueJob(tx: Tx, added: NewJob): Promise<void> {
@@ -56,5 +56,5 @@ export async function enqueueJob(tx: Tx, added: NewJob): Promise<void> {
     key: added.key ?? null,
     runAt: added.runAt ?? null,
     maxAttempts: added.maxAttempts ?? DEFAULT_ATTEMPTS,
-  })
+  });
 }

@@ -1,74 +1,80 @@
-import { randomBytes } from 'node:crypto'
-import { open, readFile, rename, stat, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { randomBytes } from "node:crypto";
+import { open, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 
 /** One generation of the root key: 32 bytes that open the tenants' keys. */
-export type RootGeneration = { readonly generation: number; readonly key: Buffer }
+export type RootGeneration = { readonly generation: number; readonly key: Buffer };
 
 /** At most two generations: the newest wraps, both open. */
-export type RootKey = { readonly newest: RootGeneration; readonly previous: RootGeneration | null }
+export type RootKey = { readonly newest: RootGeneration; readonly previous: RootGeneration | null };
 
-const FILE = 'root.key'
+const FILE = "root.key";
 
 /** The root key cannot be used: absent where data exists, unreadable, or open to others. */
 export class RootKeyError extends Error {
-  override readonly name = 'RootKeyError'
+  override readonly name = "RootKeyError";
 }
 
 /** Reads `<generation>:<base64>` entries, separated by commas or lines, the newest last. */
 export function parseRootKey(text: string): RootKey {
   const entries = text
     .split(/[\s,]+/)
-    .filter((part) => part !== '')
+    .filter((part) => part !== "")
     .map((part) => {
-      const match = /^(\d{1,6}):([A-Za-z0-9+/]{43}=)$/.exec(part)
-      if (match === null) throw new RootKeyError('the root key is not <generation>:<base64 of 32 bytes>')
-      return { generation: Number(match[1]), key: Buffer.from(match[2] ?? '', 'base64') }
-    })
-  const newest = entries.at(-1)
-  const previous = entries.at(-2) ?? null
-  if (newest === undefined || entries.length > 2) throw new RootKeyError('one or two root key generations are needed')
+      const match = /^(\d{1,6}):([A-Za-z0-9+/]{43}=)$/.exec(part);
+      if (match === null) throw new RootKeyError("the root key is not <generation>:<base64 of 32 bytes>");
+      return { generation: Number(match[1]), key: Buffer.from(match[2] ?? "", "base64") };
+    });
+  const newest = entries.at(-1);
+  const previous = entries.at(-2) ?? null;
+  if (newest === undefined || entries.length > 2) throw new RootKeyError("one or two root key generations are needed");
   if (previous !== null && previous.generation >= newest.generation) {
-    throw new RootKeyError('the root key generations must rise, the newest last')
+    throw new RootKeyError("the root key generations must rise, the newest last");
   }
-  return { newest, previous }
+  return { newest, previous };
 }
 
 export function formatRootKey(root: RootKey): string {
-  const entries = root.previous === null ? [root.newest] : [root.previous, root.newest]
-  return `${entries.map((entry) => `${entry.generation}:${entry.key.toString('base64')}`).join('\n')}\n`
+  const entries = root.previous === null ? [root.newest] : [root.previous, root.newest];
+  return `${entries.map((entry) => `${entry.generation}:${entry.key.toString("base64")}`).join("\n")}\n`;
 }
 
 /**
  * The root key from the setting, else from `root.key` in the data folder, else a new one, on disk before this
  * returns. A new one is made only where `mayCreate` says that no data exists that an older one would have to open.
  */
-export async function loadRootKey(dataDirectory: string, fromSetting: string | null, mayCreate: boolean): Promise<RootKey> {
-  if (fromSetting !== null) return parseRootKey(fromSetting)
-  const file = join(dataDirectory, FILE)
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null
-    throw new RootKeyError(`${file} cannot be read`, { cause: error })
-  })
+export async function loadRootKey(
+  dataDirectory: string,
+  fromSetting: string | null,
+  mayCreate: boolean,
+): Promise<RootKey> {
+  if (fromSetting !== null) return parseRootKey(fromSetting);
+  const file = join(dataDirectory, FILE);
+  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return null;
+    throw new RootKeyError(`${file} cannot be read`, { cause: error });
+  });
   if (text !== null) {
-    const { mode } = await stat(file)
-    if ((mode & 0o077) !== 0) throw new RootKeyError(`${file} can be read by others; run: chmod 600 ${file}`)
-    return parseRootKey(text)
+    const { mode } = await stat(file);
+    if ((mode & 0o077) !== 0) throw new RootKeyError(`${file} can be read by others; run: chmod 600 ${file}`);
+    return parseRootKey(text);
   }
   if (!mayCreate) {
-    throw new RootKeyError(`${file} is missing, but the database holds data sealed under it; put it back or set TABELLION_ROOT_KEY`)
+    throw new RootKeyError(
+      `${file} is missing, but the database holds data sealed under it; put it back or set TABELLION_ROOT_KEY`,
+    );
   }
-  const made: RootKey = { newest: { generation: 1, key: randomBytes(32) }, previous: null }
-  await writeRootKey(dataDirectory, made)
-  return made
+  const made: RootKey = { newest: { generation: 1, key: randomBytes(32) }, previous: null };
+  await writeRootKey(dataDirectory, made);
+  return made;
 }
 
 /** Replaces the file `root.key` as a whole; on disk before this returns. */
 export async function writeRootKey(dataDirectory: string, root: RootKey): Promise<void> {
-  const file = join(dataDirectory, FILE)
-  await writeFile(`${file}.new`, formatRootKey(root), { mode: 0o600, flush: true })
-  await rename(`${file}.new`, file)
-  const folder = await open(dirname(file))
-  await folder.sync()
-  await folder.close()
+  const file = join(dataDirectory, FILE);
+  await writeFile(`${file}.new`, formatRootKey(root), { mode: 0o600, flush: true });
+  await rename(`${file}.new`, file);
+  const folder = await open(dirname(file));
+  await folder.sync();
+  await folder.close();
 }

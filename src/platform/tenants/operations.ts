@@ -1,48 +1,45 @@
-import { recordAudit } from '../audit/audit.ts'
-import type { Database } from '../db/tx.ts'
-import { newId } from '../ids/ids.ts'
-import type { Keyring } from '../keys/keyring.ts'
-import { tenantError } from './errors.ts'
-import { insertTenant, updateTenantDeleted, type TenantRow } from './store.ts'
+import { recordAudit } from "../audit/audit.ts";
+import type { Tx } from "../db/tx.ts";
+import { newId } from "../ids/ids.ts";
+import { SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
+import { tenantError } from "./errors.ts";
+import { insertTenant, updateTenantDeleted, type TenantRow } from "./store.ts";
 
-export type TenantServices = { readonly db: Database; readonly keyring: Keyring }
-
-/** Makes an organisation with keys of its own. */
+/**
+ * Makes an organisation with keys of its own. `tx` stands behind the server's own wall, whose audit log tells of it:
+ * the organisation's log begins with its first act.
+ */
 export async function createTenant(
-  services: TenantServices,
+  tx: Tx,
+  keyring: Keyring,
   tenant: { name: string; isDemo: boolean; now: Date },
 ): Promise<TenantRow> {
-  const id = newId('ten', tenant.now)
-  await services.db.tenant(id, async (tx) => {
-    await insertTenant(tx, { id, ...tenant })
-    await services.keyring.createTenantKeys(tx, id)
-    await recordAudit(tx, id, {
-      action: 'platform.createTenant',
-      at: tenant.now,
-      actor: { type: 'operator', id: 'operator' },
-      resource: { type: 'tenant', id },
-      outcome: 'success',
-    })
-  })
-  return { id, name: tenant.name, is_demo: tenant.isDemo, created_at: tenant.now, deleted_at: null }
+  const id = newId("ten", tenant.now);
+  await insertTenant(tx, { id, ...tenant });
+  await keyring.createTenantKeys(tx, id);
+  await auditTenant(tx, SERVER_TENANT, { operation: "createTenant", id, now: tenant.now });
+  return { id, name: tenant.name, is_demo: tenant.isDemo, created_at: tenant.now, deleted_at: null };
 }
 
 /**
  * Shreds an organisation: its keys are destroyed in the same transaction, so that from its commit on nothing sealed
- * for it can be opened by anyone. Its tokens are refused from then on; other processes follow within a second.
+ * for it can be opened by anyone. Its tokens are refused from then on; other processes follow within a second. `tx`
+ * stands behind the wall of the organisation.
  */
-export async function deleteTenant(services: TenantServices, tenantId: string, now: Date): Promise<void> {
-  await services.db.tenant(tenantId, async (tx) => {
-    if ((await updateTenantDeleted(tx, tenantId, now)) === 0) {
-      throw tenantError('tenant_not_found', `There is no organisation ${tenantId}.`)
-    }
-    await services.keyring.shredTenantKeys(tx, tenantId)
-    await recordAudit(tx, tenantId, {
-      action: 'platform.deleteTenant',
-      at: now,
-      actor: { type: 'operator', id: 'operator' },
-      resource: { type: 'tenant', id: tenantId },
-      outcome: 'success',
-    })
-  })
+export async function deleteTenant(tx: Tx, keyring: Keyring, tenantId: string, now: Date): Promise<void> {
+  if ((await updateTenantDeleted(tx, tenantId, now)) === 0) {
+    throw tenantError("tenant_not_found", `There is no organisation ${tenantId}.`);
+  }
+  await keyring.shredTenantKeys(tx, tenantId);
+  await auditTenant(tx, tenantId, { operation: "deleteTenant", id: tenantId, now });
+}
+
+async function auditTenant(tx: Tx, logOf: string, act: { operation: string; id: string; now: Date }): Promise<void> {
+  await recordAudit(tx, logOf, {
+    action: `platform.${act.operation}`,
+    at: act.now,
+    actor: { type: "operator", id: "operator" },
+    resource: { type: "tenant", id: act.id },
+    outcome: "success",
+  });
 }

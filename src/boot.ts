@@ -1,0 +1,181 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { administration } from "./platform/administration/product.ts";
+import { createLocalBlobs } from "./platform/blobs/local-blobs.ts";
+import { shiftedClock, systemClock } from "./platform/clock/clock.ts";
+import type { Config } from "./platform/config/config.ts";
+import { createTokenCheck } from "./platform/credentials/check.ts";
+import { startEmbedded } from "./platform/db/embedded.ts";
+import { migrate } from "./platform/db/migrate.ts";
+import { createPool } from "./platform/db/pool.ts";
+import { createDatabase, type Database } from "./platform/db/tx.ts";
+import { createEventHints } from "./platform/events/events.ts";
+import { idempotencyJobs } from "./platform/idempotency/jobs.ts";
+import { installJobs } from "./platform/jobs/install.ts";
+import { startJobs } from "./platform/jobs/runner.ts";
+import { createKeyring, objectKeyring, type Keyring } from "./platform/keys/keyring.ts";
+import { loadRootKey } from "./platform/keys/root-key.ts";
+import { countTenantKeys } from "./platform/keys/store.ts";
+import { limitsJobs } from "./platform/limits/jobs.ts";
+import { createSmoother } from "./platform/limits/smoothing.ts";
+import type { Log } from "./platform/log/log.ts";
+import { createOutbound } from "./platform/outbound/outbound.ts";
+import { platformMigrations } from "./platform/platform-migrations.ts";
+import type { Product, Services } from "./platform/product.ts";
+import { listen } from "./platform/server/listen.ts";
+import { createMetrics } from "./platform/server/metrics.ts";
+import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
+import { productMigrations } from "./products/product-migrations.ts";
+import { secufile } from "./products/secufile/product.ts";
+import { secufileScopes } from "./products/secufile/scopes.ts";
+
+/** A running process: what `main.ts` stops at the end. */
+export type Running = {
+  readonly services: Services;
+  /** Where the API answers, or null in a process that only works in the background. */
+  readonly origin: string | null;
+  stop(): Promise<void>;
+};
+
+/** Things to stop, in the order opposite to that in which they were started. */
+type Stops = (() => Promise<void>)[];
+
+const JOB_CONCURRENCY = 8;
+const SKEW_LIMIT_MS = 2_000;
+
+/** Starts everything that this process shall run. When a part fails to start, those before it are stopped. */
+export async function boot(config: Config, log: Log): Promise<Running> {
+  const stops: Stops = [];
+  const stopAll = async (): Promise<void> => {
+    for (const stop of stops.splice(0).toReversed()) await stop();
+  };
+  try {
+    const { services, origin } = await bootInto(stops, config, log);
+    return { services, origin, stop: stopAll };
+  } catch (error) {
+    await stopAll().catch((stopError: unknown) => log.error({ error: stopError }, "a part did not stop"));
+    throw error;
+  }
+}
+
+async function bootInto(
+  stops: Stops,
+  config: Config,
+  log: Log,
+): Promise<{ services: Services; origin: string | null }> {
+  const db = await openDatabase(stops, config, log);
+  const keyring = await openKeyring(config, db);
+  const clock = config.clockOffsetMs === 0 ? systemClock : shiftedClock(config.clockOffsetMs);
+  const version = await readVersion();
+  const outbound = createOutbound({ allow: config.outboundAllow, userAgent: `Tabellion/${version}` });
+  stops.push(async () => outbound.close());
+  const blobs = await createLocalBlobs({
+    directory: join(config.dataDirectory, "blobs"),
+    keyring: objectKeyring(keyring),
+    clock,
+  });
+  let origin: string | null = config.publicUrl;
+  const services: Services = {
+    config,
+    log,
+    clock,
+    db,
+    keyring,
+    outbound,
+    blobs,
+    eventHints: createEventHints(),
+    publicUrl: () => origin ?? `http://localhost:${config.port}`,
+  };
+  const tokenCheck = createTokenCheck({ db, keyring, clock, log });
+  stops.push(() => tokenCheck.stop());
+  const products: readonly Product[] = [
+    secufile(services, tokenCheck),
+    administration(services, { secufile: secufileScopes }),
+  ];
+  if (config.role !== "api") await startWork(stops, services, products);
+  if (config.role === "worker") return { services, origin: null };
+  const listening = await startServer(stops, services, products);
+  origin ??= listening;
+  return { services, origin: listening };
+}
+
+async function openDatabase(stops: Stops, config: Config, log: Log): Promise<Database> {
+  const { url, ownerUrl } = await databaseUrls(stops, config, log);
+  const appRole = decodeURIComponent(new URL(url).username);
+  await migrate({ ownerUrl, appRole, folders: [...platformMigrations, ...productMigrations], log });
+  await installJobs({ ownerUrl, appRole, log });
+  const pool = createPool({
+    url,
+    connections: config.databaseConnections,
+    applicationName: `tabellion-${config.role}`,
+    log,
+  });
+  const db = createDatabase({ pool, log, commitFaultPercent: config.commitFaultPercent });
+  stops.push(() => db.close());
+  const skewMs = await db.clockSkewMs();
+  if (Math.abs(skewMs) > SKEW_LIMIT_MS) {
+    throw new Error(
+      `the clocks of this machine and of the database differ by ${Math.round(skewMs)} ms; set them right`,
+    );
+  }
+  return db;
+}
+
+async function databaseUrls(stops: Stops, config: Config, log: Log): Promise<{ url: string; ownerUrl: string }> {
+  if (config.databaseUrl !== null && config.databaseOwnerUrl !== null) {
+    return { url: config.databaseUrl, ownerUrl: config.databaseOwnerUrl };
+  }
+  const embedded = await startEmbedded({
+    dataDirectory: config.dataDirectory,
+    directory: config.postgresDirectory,
+    connections: config.databaseConnections,
+    log,
+  });
+  stops.push(() => embedded.stop());
+  return embedded;
+}
+
+async function openKeyring(config: Config, db: Database): Promise<Keyring> {
+  const isNew = (await db.directory(countTenantKeys)) === 0;
+  const root = await loadRootKey(config.dataDirectory, config.rootKey, isNew);
+  const keyring = await createKeyring({ db, root });
+  if (root.previous !== null) await keyring.rewrapAll();
+  return keyring;
+}
+
+async function startWork(stops: Stops, services: Services, products: readonly Product[]): Promise<void> {
+  const { config, db, log } = services;
+  const definitions = [...products.flatMap((product) => product.jobs), ...idempotencyJobs(db), ...limitsJobs(db)];
+  const jobs = await startJobs({
+    db,
+    log,
+    definitions,
+    concurrency: JOB_CONCURRENCY,
+    isAlone: config.databaseUrl === null,
+  });
+  stops.push(() => jobs.stop());
+  const webhooks = startWebhooks({ services, products, isAlone: config.databaseUrl === null });
+  stops.push(() => webhooks.stop());
+}
+
+async function startServer(stops: Stops, services: Services, products: readonly Product[]): Promise<string> {
+  const metrics = createMetrics();
+  const server = await listen({
+    services,
+    products,
+    metrics,
+    smoother: createSmoother({ clock: services.clock }),
+    readiness: {
+      check: async () => ({ database: await services.db.isReachable(READY_LIMIT_MS) }),
+    },
+  });
+  stops.push(() => server.close());
+  return server.origin;
+}
+
+const READY_LIMIT_MS = 2_000;
+
+async function readVersion(): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));
+  return typeof manifest === "object" && manifest !== null && "version" in manifest ? String(manifest.version) : "0";
+}

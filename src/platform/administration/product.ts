@@ -1,0 +1,30 @@
+import { credentialErrors } from "../credentials/errors.ts";
+import { problemDialect } from "../http/problem.ts";
+import type { Product, Services } from "../product.ts";
+import { tenantErrors } from "../tenants/errors.ts";
+import { authenticateOperator } from "./auth.ts";
+import { administrationRoutes } from "./routes.ts";
+
+/** The operator's routes, in the form of a product. */
+export function administration(
+  services: Services,
+  scopes: Readonly<Record<string, readonly [string, ...string[]]>>,
+): Product {
+  return {
+    name: "platform",
+    dialect: problemDialect("/v1/platform/reference"),
+    pathPrefixes: ["/v1/tenants", "/v1/platform"],
+    authenticate: (request) => authenticateOperator(services.keyring, request),
+    routes: administrationRoutes(scopes),
+    openRoutes: [],
+    jobs: [],
+    events: {},
+    errors: { ...tenantErrors, ...credentialErrors },
+    migrations: [],
+    about: {
+      title: "Tabellion administration",
+      version: "1.0.0",
+      description: "What the operator of a server does: organisations, their first tokens, their keys.",
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { timingSafeEqual } from "node:crypto";
+import type { FastifyInstance } from "fastify";
+import { createHash } from "node:crypto";
+import { isLoopback } from "./loopback.ts";
+import type { ServerOptions } from "./listen.ts";
+
+/** Whether the process can do its work now, part by part. */
+export type Readiness = { check(): Promise<Readonly<Record<string, boolean>>> };
+
+/**
+ * For those who run the server: `/health/live` (the process answers), `/health/ready` (it can work: 200, else 503
+ * with the part that cannot), `/metrics` (Prometheus; from loopback, or with the metrics token).
+ */
+export function addOperatorRoutes(app: FastifyInstance, options: ServerOptions): void {
+  app.get("/health/live", { config: { operation: "health.live" } }, async () => ({ status: "live" }));
+  app.get("/health/ready", { config: { operation: "health.ready" } }, async (_request, reply) => {
+    const parts = await options.readiness.check();
+    const isReady = Object.values(parts).every(Boolean);
+    reply.code(isReady ? 200 : 503);
+    return { status: isReady ? "ready" : "not ready", parts };
+  });
+  app.get("/metrics", { config: { operation: "metrics" } }, async (request, reply) => {
+    const { metricsToken } = options.services.config;
+    const isAllowed =
+      isLoopback(request.ip) ||
+      (metricsToken !== null && isSame(request.headers.authorization ?? "", `Bearer ${metricsToken}`));
+    if (!isAllowed) {
+      reply.code(404);
+      return { status: "not found" };
+    }
+    reply.type(options.metrics.registry.contentType);
+    return options.metrics.registry.metrics();
+  });
+}
+
+function isSame(given: string, wanted: string): boolean {
+  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(wanted));
+}

@@ -1,0 +1,31 @@
+import { job, type JobDefinition } from "../../platform/jobs/jobs.ts";
+import type { Services } from "../../platform/product.ts";
+import { deleteBlob, sweepOrphanBlobs } from "./operations/blobs.ts";
+import { FETCH_ATTEMPTS } from "./operations/documents.ts";
+import { fetchDocument } from "./operations/fetch.ts";
+import { deleteBlobPayload, emptyPayload, fetchDocumentPayload } from "./schema.ts";
+
+/** What SecuFile does in the background. */
+export function secufileJobs(services: Services): JobDefinition[] {
+  return [
+    job({
+      name: "secufile.fetchDocument",
+      payload: fetchDocumentPayload,
+      maxAttempts: FETCH_ATTEMPTS,
+      handle: (payload, run) => fetchDocument(services, payload, run),
+    }),
+    job({
+      name: "secufile.deleteBlob",
+      payload: deleteBlobPayload,
+      maxAttempts: 25,
+      handle: (payload) => deleteBlob(services, payload.tenantId, payload.blobRef),
+    }),
+    job({
+      name: "secufile.sweepOrphanBlobs",
+      payload: emptyPayload,
+      maxAttempts: 3,
+      schedule: "41 3 * * *",
+      handle: (_payload, run) => sweepOrphanBlobs(services, run),
+    }),
+  ];
+}

@@ -1,0 +1,49 @@
+import { credentialErrors } from "../../platform/credentials/errors.ts";
+import type { TokenCheck } from "../../platform/credentials/check.ts";
+import { tokenRoutes } from "../../platform/credentials/routes.ts";
+import type { Product, Services } from "../../platform/product.ts";
+import { webhookErrors } from "../../platform/webhooks/errors.ts";
+import { webhookRoutes } from "../../platform/webhooks/routes.ts";
+import { authenticateWith } from "./auth.ts";
+import { secufileDialect } from "./dialect.ts";
+import { secufileErrors } from "./errors.ts";
+import { secufileEvents } from "./events.ts";
+import { secufileJobs } from "./jobs.ts";
+import { secufileOpenRoutes, secufileRoutes } from "./routes.ts";
+import { secufileScopes } from "./scopes.ts";
+
+const PREFIX = "/v1/secufile";
+
+/** SecuFile: documents that the customer encrypted. */
+export function secufile(services: Services, tokenCheck: TokenCheck): Product {
+  return {
+    name: "secufile",
+    dialect: secufileDialect,
+    pathPrefixes: [PREFIX, "/v1", "/sign"],
+    authenticate: authenticateWith(tokenCheck),
+    routes: [
+      ...secufileRoutes,
+      ...webhookRoutes({
+        product: "secufile",
+        family: "Secufile",
+        events: secufileEvents,
+        scopes: { read: "webhooks:read", write: "webhooks:write" },
+        pathPrefix: PREFIX,
+      }),
+      ...tokenRoutes({ product: "secufile", prefix: PREFIX, scopes: secufileScopes, tokenCheck }),
+    ],
+    openRoutes: secufileOpenRoutes,
+    jobs: secufileJobs(services),
+    events: secufileEvents,
+    errors: { ...secufileErrors, ...webhookErrors, ...credentialErrors },
+    migrations: [{ area: "secufile", folder: new URL("./migrations/", import.meta.url) }],
+    about: {
+      title: "SecuFile API",
+      version: "1.0.0",
+      description:
+        "Documents that you encrypt before they leave you: kept, shown to whom you allow, told about by signed webhooks. " +
+        "Every route answers under `/v1/secufile/…` and under `/v1/…`. A key of the built-in key service lets the server " +
+        "unwrap data keys; a key that you keep elsewhere does not.",
+    },
+  };
+}

@@ -1,0 +1,23 @@
+/** What a SecuFile token can be allowed to do, as the published document spells it. */
+export const secufileScopes = [
+  "documents:read",
+  "documents:write",
+  "signatures:create",
+  "signatures:read",
+  "audit:read",
+  "audit:export",
+  "shares:create",
+  "shares:read",
+  "shares:delete",
+  "buckets:read",
+  "buckets:write",
+  "objects:read",
+  "objects:write",
+  "retention:write",
+  "keys:manage",
+  "keys:wrap",
+  "keys:release",
+  "webhooks:read",
+  "webhooks:write",
+  "tokens:manage",
+] as const;
