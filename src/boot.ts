@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { keepDemo } from "./demo.ts";
+import { operatorToken } from "./platform/administration/auth.ts";
 import { administration } from "./platform/administration/product.ts";
 import { createLocalBlobs } from "./platform/blobs/local-blobs.ts";
 import { shiftedClock, systemClock } from "./platform/clock/clock.ts";
@@ -86,6 +88,7 @@ async function bootInto(
     eventHints: createEventHints(),
     publicUrl: () => origin ?? `http://localhost:${config.port}`,
   };
+  await writeFile(join(config.dataDirectory, "operator.token"), `${operatorToken(keyring)}\n`, { mode: 0o600 });
   const tokenCheck = createTokenCheck({ db, keyring, clock, log });
   stops.push(() => tokenCheck.stop());
   const products: readonly Product[] = [
@@ -94,9 +97,13 @@ async function bootInto(
   ];
   if (config.role !== "api") await startWork(stops, services, products);
   if (config.role === "worker") return { services, origin: null };
+  // Written before anybody can ask: who finds the server answering also finds what is needed to call it.
+  origin ??= config.port === 0 ? null : expectedOrigin(config);
+  if (origin !== null) await keepDemo(services, origin);
   const listening = await startServer(stops, services, products);
+  if (origin === null) await keepDemo(services, listening);
   origin ??= listening;
-  return { services, origin: listening };
+  return { services, origin };
 }
 
 async function openDatabase(stops: Stops, config: Config, log: Log): Promise<Database> {
@@ -171,6 +178,13 @@ async function startServer(stops: Stops, services: Services, products: readonly 
   });
   stops.push(() => server.close());
   return server.origin;
+}
+
+/** Where the server will answer, as `listen` will say. */
+function expectedOrigin(config: Config): string {
+  const host = ["0.0.0.0", "::"].includes(config.host) ? "localhost" : config.host;
+  const scheme = config.tlsCertificatePath === null ? "http" : "https";
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}`;
 }
 
 const READY_LIMIT_MS = 2_000;

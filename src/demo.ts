@@ -11,17 +11,17 @@ const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 /**
  * The demo organisation of a first start, and `demo.env` beside the data with what its clients need. The file is
- * made anew when it was removed, and its addresses follow the server's. Answers its path, or null where there is none.
+ * made anew when it was removed, and its addresses follow the server's.
  */
-export async function keepDemo(services: Services, origin: string): Promise<string | null> {
+export async function keepDemo(services: Services, origin: string): Promise<void> {
   const { config, db } = services;
   const file = join(config.dataDirectory, "demo.env");
   const known = await readFile(file, "utf8").catch(() => null);
   const tenantId = await demoTenant(services);
-  if (tenantId === null) return null;
+  if (tenantId === null) return;
   if (known !== null) {
     await writeWhole(file, withUrl(known, origin));
-    return file;
+    return;
   }
   const now = services.clock.now();
   await db.tenant(tenantId, async (tx) => {
@@ -39,7 +39,6 @@ export async function keepDemo(services: Services, origin: string): Promise<stri
     // Before the commit: a token in a file that no database knows does no harm, the opposite would lose it.
     await writeWhole(file, `export SECUFILE_URL=${origin}\nexport SECUFILE_API_KEY=${token}\n`);
   });
-  return file;
 }
 
 async function demoTenant(services: Services): Promise<string | null> {

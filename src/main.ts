@@ -1,8 +1,6 @@
-import { writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { boot, type Running } from "./boot.ts";
-import { keepDemo } from "./demo.ts";
-import { operatorToken } from "./platform/administration/auth.ts";
 
 import { ConfigError } from "./platform/config/settings.ts";
 import { describeConfig, readConfig, unknownVariables, type Config } from "./platform/config/config.ts";
@@ -61,10 +59,9 @@ async function announce(running: Running, config: Config): Promise<void> {
     process.stdout.write("Tabellion works in the background.\n");
     return;
   }
-  const tokenFile = join(config.dataDirectory, "operator.token");
-  await writeFile(tokenFile, `${operatorToken(services.keyring)}\n`, { mode: 0o600 });
   const url = services.publicUrl();
-  const demoFile = await keepDemo(services, url);
+  const file = join(config.dataDirectory, "demo.env");
+  const demoFile = existsSync(file) ? file : null;
   process.stdout.write(
     [
       "",
