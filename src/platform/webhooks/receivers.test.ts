@@ -157,10 +157,10 @@ describe('what receivers do', () => {
     await register(quiet, `${receiver.url}/quiet`)
     world.start()
     await until(() => receiver.received.length >= 200)
-    const before = receiver.received.length
+    const sentBefore = receiver.received.length
     await world.emit(quiet)
     await until(() => receiver.received.some((got) => got.path === '/quiet'))
-    const place = receiver.received.findIndex((got) => got.path === '/quiet') - before
+    const place = receiver.received.findIndex((got) => got.path === '/quiet') - sentBefore
     assert.ok(place < 300, `it came after ${place} others`)
     await world.settled(busy)
     assert.equal(receiver.received.length, 1_001)

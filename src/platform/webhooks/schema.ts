@@ -44,22 +44,20 @@ const secret = z
   })
 
 /** Bodies that name events, for a product that has these. */
-export function webhookBodies(names: readonly string[]) {
+export function webhookBodies(names: readonly string[]): WebhookBodies {
   const events = eventsShape(names)
   return {
-    create: z.strictObject({
-      url,
-      events,
-      secret: secret.optional(),
-      description: description.optional(),
-    }),
-    change: z.strictObject({
-      url: url.optional(),
-      events: events.optional(),
-      description: description.optional(),
-      active: isActive.optional(),
-    }),
+    create: z.strictObject({ ...createMembers, events }),
+    change: z.strictObject({ ...changeMembers, events: events.optional() }),
   }
+}
+
+const createMembers = { url, secret: secret.optional(), description: description.optional() }
+const changeMembers = { url: url.optional(), description: description.optional(), active: isActive.optional() }
+
+type WebhookBodies = {
+  readonly create: z.ZodObject<typeof createMembers & { events: z.ZodType<string[]> }, z.core.$strict>
+  readonly change: z.ZodObject<typeof changeMembers & { events: z.ZodOptional<z.ZodType<string[]>> }, z.core.$strict>
 }
 
 export const rotateBody = z.strictObject({
@@ -137,6 +135,6 @@ export const deliveryListQuery = z.strictObject({
 export type WebhookAnswer = z.output<typeof webhookShape>
 export type WebhookWithSecret = z.output<typeof webhookWithSecretShape>
 export type DeliveryAnswer = z.output<typeof deliveryShape>
-export type CreateWebhookRequest = z.output<ReturnType<typeof webhookBodies>['create']>
-export type ChangeWebhookRequest = z.output<ReturnType<typeof webhookBodies>['change']>
+export type CreateWebhookRequest = z.output<WebhookBodies['create']>
+export type ChangeWebhookRequest = z.output<WebhookBodies['change']>
 export type RotateSecretRequest = z.output<typeof rotateBody>

@@ -4,6 +4,7 @@ import * as crypto from 'node:crypto'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
 import { sql } from '../db/sql.ts'
+import { emitEvent } from '../events/events.ts'
 import { createWebhook } from './operations/endpoints.ts'
 import { rotateWebhookSecret } from './operations/secrets.ts'
 import { replayWebhookDelivery, testWebhook, listWebhookDeliveries } from './operations/deliveries.ts'
@@ -12,6 +13,7 @@ import { scope, until, World, type Received } from './test-world.ts'
 // The published function, letter for letter.
 // oxfmt-ignore
 function verify(signature: string, body: Buffer, secret: string) {
+// oxlint-disable-next-line prefer-template -- as it was published
 const expected = 'sha256=' + crypto
 .createHmac('sha256', secret)
 .update(body)
@@ -123,10 +125,10 @@ describe('webhooks', () => {
     world.start()
     await world.emit(tenantId)
     await until(() => receiver.received.length === 1)
-    const [before] = receiver.received
-    assert.ok(before)
-    assert.equal(verify(header(before, 'x-secufile-signature'), before.body, made.secret), true)
-    for (const secret of [made.secret, rotated.secret]) new Webhook(secret).verify(before.body, standardHeaders(before))
+    const [pending] = receiver.received
+    assert.ok(pending)
+    assert.equal(verify(header(pending, 'x-secufile-signature'), pending.body, made.secret), true)
+    for (const secret of [made.secret, rotated.secret]) new Webhook(secret).verify(pending.body, standardHeaders(pending))
     await assert.rejects(
       rotateWebhookSecret(await world.call(tenantId), scope, { webhookId: made.webhook_id, request: {} }),
       { code: 'rotation_pending' },
@@ -235,7 +237,6 @@ describe('webhooks', () => {
     await register(tenantId, receiver.url)
     await assert.rejects(
       world.db.tenant(tenantId, async (tx) => {
-        const { emitEvent } = await import('../events/events.ts')
         await emitEvent(tx, tenantId, { product: 'secufile', type: 'object.uploaded', isLive: true, data: {}, at: new Date() })
         throw new Error('no')
       }),
