@@ -7,7 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import pg from "pg";
 import type { Log } from "../log/log.ts";
-import { locate, type Location } from "./location.ts";
+import { findLocation, locate, type Location } from "./location.ts";
 
 /** A PostgreSQL of our own, running below the data folder. */
 export type EmbeddedPostgres = {

@@ -1,5 +1,5 @@
 import { EventEmitter } from "node:events";
-import { Logger, parseCronItems, run, type Runner, type Task, type WorkerEvents } from "graphile-worker";
+import { Logger, parseCronItems, run, type CronItem, type Runner, type Task, type WorkerEvents } from "graphile-worker";
 import type { Database, Tx } from "../db/tx.ts";
 import type { Log } from "../log/log.ts";
 import type { JobDefinition, JobRun } from "./jobs.ts";
