@@ -1,0 +1,312 @@
+import { html, type Html } from "./html.ts";
+import type { Answer, Media, OpenApiDocument, Operation, Parameter, Reference } from "./openapi-document.ts";
+import type { JsonSchema } from "./openapi-schema.ts";
+import { fieldsTable, parametersTable, type Resolve } from "./reference-fields.ts";
+import { codeBlock, jsonBlock, prose, spans } from "./reference-prose.ts";
+import { referenceStyle } from "./reference-style.ts";
+import type { RawAnswer } from "./route.ts";
+
+/** Nothing but our own style sheet is loaded, and nothing runs. */
+const POLICY =
+  "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const MAX_AGE_SECONDS = 300;
+
+const PAGE_HEADERS = {
+  "content-security-policy": POLICY,
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "cross-origin-opener-policy": "same-origin",
+  "cache-control": `public, max-age=${MAX_AGE_SECONDS}`,
+};
+
+/** Addresses of what the page refers to. */
+export type ReferenceLinks = { readonly style: string; readonly json: string; readonly yaml: string };
+
+type LocatedOperation = { readonly method: string; readonly path: string; readonly operation: Operation };
+
+/** The reference of an API as one page: no script, all of it readable, printable and searchable by the browser. */
+export function referencePage(document: OpenApiDocument, links: ReferenceLinks): RawAnswer {
+  const { info } = document;
+  const page = html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${info.title} reference</title>
+        <link rel="stylesheet" href="${links.style}" />
+      </head>
+      <body>
+        <a class="skip" href="#content">Skip to the content</a>
+        <header class="top">
+          <p class="product">${info.title}</p>
+          <p class="version">Version ${info.version}</p>
+        </header>
+        ${contents(document)}
+        <main id="content">
+          ${introduction(document, links)} ${tagSections(document)} ${webhookSection(document)}
+          ${problemSection(document)}
+        </main>
+      </body>
+    </html> `;
+  return {
+    status: 200,
+    headers: { "content-type": "text/html; charset=utf-8", ...PAGE_HEADERS },
+    body: page.toString(),
+  };
+}
+
+/** The style sheet of the page, for a route of its own: the policy forbids styles inside the page. */
+export function referenceStyleSheet(): RawAnswer {
+  return {
+    status: 200,
+    headers: { "content-type": "text/css; charset=utf-8", ...PAGE_HEADERS },
+    body: referenceStyle,
+  };
+}
+
+function operationsOf(document: OpenApiDocument): LocatedOperation[] {
+  return Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+  );
+}
+
+function slug(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
+}
+
+function contents(document: OpenApiDocument): Html {
+  const located = operationsOf(document);
+  const groups = document.tags.map((tag) => {
+    const members = located.filter(({ operation }) => operation.tags.includes(tag.name));
+    const events = members.length > 0 ? [] : Object.keys(document.webhooks);
+    return html`<li>
+      <a class="group" href="#tag-${slug(tag.name)}">${tag.name}</a>
+      <ul>
+        ${members.map(
+          ({ method, operation }) =>
+            html`<li>
+              <a href="#op-${operation.operationId}"
+                ><span class="verb ${method.toLowerCase()}">${method}</span>${operation.summary}</a
+              >
+            </li> `,
+        )}${events.map((event) => html`<li><a href="#event-${event}">${event}</a></li> `)}
+      </ul>
+    </li> `;
+  });
+  const list = html`<ul>
+    <li><a class="group" href="#introduction">Introduction</a></li>
+    ${groups}
+    <li><a class="group" href="#problems">Problems</a></li>
+  </ul>`;
+  // Two copies, one shown: a column beside the text on a wide screen, a fold above it on a narrow one.
+  return html`<nav class="column" aria-label="Contents">${list}</nav>
+    <details class="fold">
+      <summary>Contents</summary>
+      <nav aria-label="Contents, folded">${list}</nav>
+    </details>`;
+}
+
+function introduction(document: OpenApiDocument, links: ReferenceLinks): Html {
+  const [server] = document.servers;
+  return html`<section id="introduction">
+    <h1>${document.info.title}</h1>
+    ${prose(document.info.description)}
+    <dl class="facts">
+      <dt>Server</dt>
+      <dd><code>${server?.url}</code></dd>
+      <dt>Authentication</dt>
+      <dd>${spans(document.components.securitySchemes.bearer.description)}</dd>
+      <dt>This document</dt>
+      <dd><a href="${links.json}">OpenAPI 3.1 as JSON</a>, <a href="${links.yaml}">as YAML</a></dd>
+    </dl>
+  </section>`;
+}
+
+function tagSections(document: OpenApiDocument): Html[] {
+  const located = operationsOf(document);
+  return document.tags.flatMap((tag) => {
+    const members = located.filter(({ operation }) => operation.tags.includes(tag.name));
+    if (members.length === 0) return [];
+    return html`<section id="tag-${slug(tag.name)}">
+      <h2>${tag.name}</h2>
+      ${prose(tag.description)} ${members.map((member) => operationArticle(member, document))}
+    </section> `;
+  });
+}
+
+function resolverOf(document: OpenApiDocument): Resolve {
+  return (schema: JsonSchema) => {
+    const name = schema.$ref?.replace("#/components/schemas/", "");
+    return name === undefined ? schema : (document.components.schemas[name] ?? schema);
+  };
+}
+
+function operationArticle({ method, path, operation }: LocatedOperation, document: OpenApiDocument): Html {
+  const resolve = resolverOf(document);
+  const aliases = operation["x-aliases"] ?? [];
+  const parameters = operation.parameters.map((one) => parameterOf(one, document));
+  const samples = operation["x-codeSamples"] ?? [];
+  return html`<article id="op-${operation.operationId}">
+    <h3><a class="anchor" href="#op-${operation.operationId}">${operation.summary}</a></h3>
+    <p class="line"><span class="verb ${method.toLowerCase()}">${method}</span> <code class="path">${path}</code></p>
+    ${aliases.length > 0 && html`<p class="aliases">Also ${aliases.map((alias) => html`<code>${alias}</code> `)}</p>`}
+    <div class="both">
+      <div class="words">
+        ${prose(furtherWords(operation))}
+        ${
+          parameters.length > 0 &&
+          html`<h4>Parameters</h4>
+            ${parameterTables(parameters, resolve)}`
+        }
+        ${bodyPart(operation, resolve)}
+      </div>
+      <div class="samples">
+        ${samples.map((sample, index) => fold(sample.label, codeBlock(sample.source), index === 0))}
+        ${exampleFolds(operation, document)}
+      </div>
+    </div>
+    <h4>Answers</h4>
+    ${Object.entries(operation.responses).map(([status, answer]) => answerFold(status, answerOf(answer, document), resolve))}
+  </article> `;
+}
+
+/** The heading has said the summary already. */
+function furtherWords({ summary, description }: Operation): string {
+  const [first, ...rest] = description.split("\n\n");
+  return first === `${summary}.` ? rest.join("\n\n") : description;
+}
+
+function parameterTables(parameters: readonly Parameter[], resolve: Resolve): Html[] {
+  const places = { path: "In the path", query: "In the query", header: "Headers" };
+  return Object.entries(places).flatMap(([place, title]) => {
+    const members = parameters.filter((one) => one.in === place);
+    return members.length === 0
+      ? []
+      : html`<h5>${title}</h5>
+          ${parametersTable(members, resolve)}`;
+  });
+}
+
+function bodyPart(operation: Operation, resolve: Resolve): Html | null {
+  const body = operation.requestBody;
+  if (body === undefined) return null;
+  return html`<h4>Body${!body.required && html` <span class="optional">optional</span>`}</h4>
+    ${Object.entries(body.content).map(
+      ([type, media]) =>
+        html`<p class="media"><code>${type}</code> ${spans(body.description)}</p>
+          ${fieldsTable(media.schema, resolve)}`,
+    )}`;
+}
+
+function fold(title: string, content: Html, isOpen: boolean): Html {
+  const inner = html`<summary>${title}</summary>
+    ${content}`;
+  return isOpen ? html`<details open>${inner}</details>` : html`<details>${inner}</details>`;
+}
+
+function exampleFolds(operation: Operation, document: OpenApiDocument): Html[] {
+  return Object.entries(operation.responses).flatMap(([status, answer]) => {
+    const media = Object.values(answerOf(answer, document).content ?? {})[0];
+    return status.startsWith("2") && media?.example !== undefined
+      ? fold(`Answer ${status}`, jsonBlock(media.example), true)
+      : [];
+  });
+}
+
+function parameterOf(one: Parameter | Reference, document: OpenApiDocument): Parameter {
+  if (!("$ref" in one)) return one;
+  const parameter = document.components.parameters[one.$ref.split("/").at(-1) ?? ""];
+  if (parameter === undefined) throw new Error(`${one.$ref} is not in the document`);
+  return parameter;
+}
+
+function answerOf(one: Answer | Reference, document: OpenApiDocument): Answer {
+  if (!("$ref" in one)) return one;
+  const answer = document.components.responses[one.$ref.split("/").at(-1) ?? ""];
+  if (answer === undefined) throw new Error(`${one.$ref} is not in the document`);
+  return answer;
+}
+
+function answerFold(status: string, answer: Answer, resolve: Resolve): Html {
+  const codes = answer["x-problem-codes"] ?? [];
+  const kind = status.startsWith("2") ? "good" : "bad";
+  if (codes.length > 0) {
+    return html`<p class="answer">
+      <span class="status ${kind}">${status}</span>
+      ${codes.map((code) => html`<a href="#${code}"><code>${code}</code></a> `)}
+    </p> `;
+  }
+  const media = Object.entries(answer.content ?? {});
+  const fields = media.map(
+    ([type, one]) =>
+      html`<p class="media"><code>${type}</code></p>
+        ${fieldsTable(one.schema, resolve)}`,
+  );
+  const line = html`<span class="status ${kind}">${status}</span> ${spans(answer.description)}`;
+  return media.length === 0
+    ? html`<p class="answer">${line}</p> `
+    : html`<details class="answer">
+        <summary>${line}</summary>
+        ${fields}
+      </details> `;
+}
+
+function webhookSection(document: OpenApiDocument): Html | null {
+  const deliveries = Object.entries(document.webhooks);
+  const tag = document.tags.find((one) => one.name === deliveries[0]?.[1].post.tags[0]);
+  if (tag === undefined) return null;
+  const resolve = resolverOf(document);
+  const headers = (deliveries[0]?.[1].post.parameters ?? []).map((one) => parameterOf(one, document));
+  return html`<section id="tag-${slug(tag.name)}">
+    <h2>${tag.name}</h2>
+    ${prose(tag.description)}
+    <h4>Headers of every delivery</h4>
+    ${parametersTable(headers, resolve)}
+    ${deliveries.map(([name, { post }]) => {
+      const media: Media | undefined = Object.values(post.requestBody?.content ?? {})[0];
+      return html`<article id="event-${name}">
+        <h3><a class="anchor" href="#event-${name}">${name}</a></h3>
+        <div class="both">
+          <div class="words">
+            ${prose(post.description)} ${media !== undefined && fieldsTable(media.schema, resolve)}
+          </div>
+          <div class="samples">${media?.example !== undefined && fold("Body", jsonBlock(media.example), true)}</div>
+        </div>
+      </article> `;
+    })}
+  </section>`;
+}
+
+/** Every code has a fragment of its own here: it is what `type` of a problem points to. */
+function problemSection(document: OpenApiDocument): Html {
+  const answers = [
+    ...Object.values(document.components.responses),
+    ...operationsOf(document).flatMap(({ operation }) => Object.values(operation.responses)),
+  ];
+  const examples = new Map<string, { summary: string; value: unknown }>();
+  for (const answer of answers) {
+    if ("$ref" in answer) continue;
+    for (const media of Object.values(answer.content ?? {})) {
+      for (const [code, example] of Object.entries(media.examples ?? {})) examples.set(code, example);
+    }
+  }
+  const problem = document.components.schemas["Problem"];
+  return html`<section id="problems">
+    <h2>Problems</h2>
+    <p>
+      A request that fails is answered with <code>application/problem+json</code>. Programs look at <code>code</code>.
+    </p>
+    ${problem !== undefined && fieldsTable(problem, resolverOf(document))}
+    <h3>All codes</h3>
+    ${[...examples]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(
+        ([code, { summary, value }]) =>
+          html`<details class="problem" id="${code}">
+            <summary><code>${code}</code> ${summary}</summary>
+            ${jsonBlock(value)}
+          </details> `,
+      )}
+  </section>`;
+}
