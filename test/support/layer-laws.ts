@@ -13,23 +13,26 @@ import {
 /** The folders of the platform, each after those it may import. */
 export const platformOrder: readonly string[] = [
   ...["config", "log", "clock", "ids", "errors", "db", "outbound", "keys", "pki", "jobs", "events", "tlog", "audit"],
-  ...["notify", "http", "tenants", "credentials", "limits", "webhooks", "blobs", "pdf", "idempotency", "server"],
+  ...["notify", "http", "tenants", "credentials", "limits", "webhooks", "blobs", "pdf", "idempotency"],
+  ...["administration", "backup", "server"],
 ];
 
 /** What a file of one role may import of its own product, and of the platform (null: any area). */
 type RoleRule = { readonly own: readonly string[]; readonly platform: readonly string[] | null };
 
-const ALL_ROLES = ["auth", "dialect", "routes", "schema", "operations", "store", "errors", "events", "jobs", "noun"];
+const ALL_ROLES = ["auth", "dialect", "routes", "schema", "operations", "store", "errors", "events", "jobs", "pages", "noun"];
 const NOT_HTTP = platformOrder.filter((area) => area !== "http" && area !== "server");
 
 /** The table of roles. `platform/product.ts` holds types that any file may import. */
 const roleRules: Readonly<Record<string, RoleRule>> = {
-  product: { own: ALL_ROLES, platform: [] },
+  // A manifest also takes in routes that areas offer to every product: tokens and webhooks.
+  product: { own: ALL_ROLES, platform: ["credentials", "webhooks"] },
   auth: { own: ["store", "errors", "noun"], platform: null },
   dialect: { own: ["errors", "events"], platform: null },
-  routes: { own: ["schema", "operations", "noun"], platform: ["http"] },
+  routes: { own: ["schema", "operations", "errors", "pages", "noun"], platform: ["http"] },
+  pages: { own: ["noun"], platform: ["http"] },
   schema: { own: ["noun", "errors"], platform: null },
-  operations: { own: ["store", "schema", "noun", "errors", "events"], platform: NOT_HTTP },
+  operations: { own: ["store", "schema", "noun", "errors", "events", "pages"], platform: NOT_HTTP },
   store: { own: ["noun"], platform: ["db"] },
   errors: { own: [], platform: ["errors"] },
   events: { own: ["noun"], platform: [] },

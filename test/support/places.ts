@@ -5,7 +5,7 @@ import { isTest } from "./source-file.ts";
 export type Place = { readonly layer: "main" | "product" | "platform" | "outside"; readonly area: string };
 
 const ROLES = new Set([
-  ...["product", "auth", "dialect", "routes", "schema", "operations", "store", "errors", "events", "jobs"],
+  ...["product", "auth", "dialect", "routes", "schema", "operations", "store", "errors", "events", "jobs", "pages"],
 ]);
 
 export function placeOf(path: string): Place {

@@ -6,7 +6,7 @@ import type { Database } from "../db/tx.ts";
 import { limitsJobs } from "./jobs.ts";
 import { consume } from "./replay-store.ts";
 import { hashWindowKey, takeFromWindow } from "./sliding-window.ts";
-import { takeWindow } from "./store.ts";
+import { updateWindow } from "./store.ts";
 
 describe("the sweeps of limits", () => {
   let database: TestDatabase;
@@ -39,7 +39,7 @@ describe("the sweeps of limits", () => {
     await takeFromWindow(db, live);
     for (let index = 0; index < 30; index++) {
       const keyHash = hashWindowKey({ key: `token:api:${index}`, windowSeconds: 60 });
-      await takeWindow(db, { keyHash, limit: 5, windowSeconds: 60, cost: 1, atUs: 1_000_000 });
+      await updateWindow(db, { keyHash, limit: 5, windowSeconds: 60, cost: 1, atUs: 1_000_000 });
     }
     await runJob("platform.sweepRateWindows");
     assert.equal(await countOf("rate_windows"), 1);

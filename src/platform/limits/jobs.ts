@@ -1,14 +1,7 @@
 import { z } from "zod";
 import type { Database } from "../db/tx.ts";
-import { job, type JobDefinition, type JobRun } from "../jobs/jobs.ts";
-import { deleteExpiredValues, deleteExpiredWindows } from "./store.ts";
-
-const WINDOWS_A_PAGE = 2_000;
-const VALUES_A_BATCH = 5_000;
-/** What one run leaves behind, the next one takes: 1,000,000 values every ten minutes. */
-const MAX_BATCHES = 200;
-/** Longer than the clocks of two servers may differ, so that a failover does not make an expired value fresh. */
-const KEPT_AFTER_EXPIRY_SECONDS = 600;
+import { job, type JobDefinition } from "../jobs/jobs.ts";
+import { sweepRateWindows, sweepUsedValues } from "./operations.ts";
 
 /** Removes windows that are over and one-time values that nobody would accept any more. */
 export function limitsJobs(db: Database): JobDefinition[] {
@@ -28,29 +21,4 @@ export function limitsJobs(db: Database): JobDefinition[] {
       handle: (_payload, run) => sweepUsedValues(db, run),
     }),
   ];
-}
-
-async function sweepRateWindows(db: Database, run: JobRun): Promise<void> {
-  let deleted = 0;
-  for (let after: Buffer | null = Buffer.alloc(0); after !== null;) {
-    run.signal.throwIfAborted();
-    const from: Buffer = after;
-    const page = await db.directory((tx) => deleteExpiredWindows(tx, from, WINDOWS_A_PAGE), { durability: "buffered" });
-    deleted += page.deleted;
-    after = page.last_hash;
-  }
-  run.log.debug({ deleted }, "rate windows swept");
-}
-
-async function sweepUsedValues(db: Database, run: JobRun): Promise<void> {
-  let deleted = 0;
-  for (let batch = 0; batch < MAX_BATCHES; batch++) {
-    run.signal.throwIfAborted();
-    const gone = await db.directory((tx) => deleteExpiredValues(tx, KEPT_AFTER_EXPIRY_SECONDS, VALUES_A_BATCH), {
-      durability: "buffered",
-    });
-    deleted += gone;
-    if (gone < VALUES_A_BATCH) break;
-  }
-  run.log.debug({ deleted }, "used values swept");
 }

@@ -10,7 +10,7 @@ import { sql } from "../db/sql.ts";
 import { createDatabase, type Database } from "../db/tx.ts";
 import { isAppError } from "../errors/errors.ts";
 import { createWindowLimiter, hashWindowKey, takeFromWindow } from "./sliding-window.ts";
-import { takeWindow, type WindowTakeRow } from "./store.ts";
+import { updateWindow, type WindowTakeRow } from "./store.ts";
 
 const SECOND_US = 1_000_000;
 const HOUR_SECONDS = 3_600;
@@ -79,7 +79,7 @@ describe("the sliding window", () => {
           nowUs += afterUs;
           const take = { keyHash, limit, windowSeconds, cost, atUs: nowUs };
           const takes: Promise<WindowTakeRow>[] = [];
-          for (let index = 0; index < burst; index++) takes.push(takeWindow(pools[index % 4] ?? db, take));
+          for (let index = 0; index < burst; index++) takes.push(updateWindow(pools[index % 4] ?? db, take));
           for (const row of await Promise.all(takes)) if (row.is_allowed) accepted.push({ atUs: row.at_us, cost });
         }
         assert.ok(fullestWindow(accepted, windowSeconds) <= limit);
@@ -97,7 +97,7 @@ describe("the sliding window", () => {
     // More than the limit asks for, in a rhythm that repeats neither with the hour nor with the chunks.
     for (let index = 0; index < 3_000; index++) {
       nowUs += ((index * 7_919) % 6_400) * 1_000 + 137;
-      const row = await takeWindow(db, { keyHash, limit: 1_000, windowSeconds: HOUR_SECONDS, cost: 1, atUs: nowUs });
+      const row = await updateWindow(db, { keyHash, limit: 1_000, windowSeconds: HOUR_SECONDS, cost: 1, atUs: nowUs });
       if (row.is_allowed) accepted.push({ atUs: row.at_us, cost: 1 });
       else {
         refusals++;
@@ -117,7 +117,7 @@ describe("the sliding window", () => {
     const until = performance.now() + 1_500;
     const taker = async (pool: Database): Promise<void> => {
       while (performance.now() < until) {
-        const row = await takeWindow(pool, { keyHash, limit: 50, windowSeconds: 1, cost: 1 });
+        const row = await updateWindow(pool, { keyHash, limit: 50, windowSeconds: 1, cost: 1 });
         if (row.is_allowed) accepted.push({ atUs: row.at_us, cost: 1 });
       }
     };
@@ -137,7 +137,8 @@ describe("the sliding window", () => {
 
   test("the named retry moment is the first one at which the same request fits", async () => {
     const keyHash = hashWindowKey({ key: freshKey(), windowSeconds: 60 });
-    const take = (cost: number, atUs: number) => takeWindow(db, { keyHash, limit: 10, windowSeconds: 60, cost, atUs });
+    const take = (cost: number, atUs: number) =>
+      updateWindow(db, { keyHash, limit: 10, windowSeconds: 60, cost, atUs });
     await take(4, 100 * SECOND_US);
     await take(6, 110 * SECOND_US);
     const refused = await take(5, 120 * SECOND_US);
@@ -150,7 +151,7 @@ describe("the sliding window", () => {
   test("a key stays small: one row with about 100 chunks whatever the limit", async () => {
     const keyHash = hashWindowKey({ key: freshKey(), windowSeconds: HOUR_SECONDS });
     for (let index = 1; index <= 2_500; index += 7) {
-      await takeWindow(db, { keyHash, limit: 5_000, windowSeconds: HOUR_SECONDS, cost: 7, atUs: index * SECOND_US });
+      await updateWindow(db, { keyHash, limit: 5_000, windowSeconds: HOUR_SECONDS, cost: 7, atUs: index * SECOND_US });
     }
     const { rows } = await db.pool.query<{ chunks: number; bytes: number }>(
       "select cardinality(ends) as chunks, pg_column_size(w) as bytes from platform.rate_windows w where key_hash = $1",
@@ -162,7 +163,7 @@ describe("the sliding window", () => {
 
   test("a database clock that was set back lets nothing through twice", async () => {
     const keyHash = hashWindowKey({ key: freshKey(), windowSeconds: 60 });
-    const take = (atUs: number) => takeWindow(db, { keyHash, limit: 3, windowSeconds: 60, cost: 1, atUs });
+    const take = (atUs: number) => updateWindow(db, { keyHash, limit: 3, windowSeconds: 60, cost: 1, atUs });
     for (const atSeconds of [1_000, 1_001, 10]) assert.equal((await take(atSeconds * SECOND_US)).is_allowed, true);
     assert.equal((await take(11 * SECOND_US)).is_allowed, false);
     assert.equal((await take(1_059 * SECOND_US)).is_allowed, false);
@@ -173,8 +174,8 @@ describe("the sliding window", () => {
       windowSeconds: 60,
       cost: 1,
     };
-    for (const atSeconds of [1_000, 1_001, 10]) await takeWindow(db, { ...chunked, atUs: atSeconds * SECOND_US });
-    assert.equal((await takeWindow(db, { ...chunked, atUs: 1_030 * SECOND_US })).remaining, 296);
+    for (const atSeconds of [1_000, 1_001, 10]) await updateWindow(db, { ...chunked, atUs: atSeconds * SECOND_US });
+    assert.equal((await updateWindow(db, { ...chunked, atUs: 1_030 * SECOND_US })).remaining, 296);
   });
 
   test("in a transaction the take counts only if that commits", async () => {

@@ -6,7 +6,7 @@ import type { Log } from "../log/log.ts";
 import { createDenials } from "./denials.ts";
 import { allowedOutcome, refusedOutcome, type LimitOutcome, type LimitPolicy } from "./outcome.ts";
 import { createSmoother } from "./smoothing.ts";
-import { takeWindow, type WindowTakeRow } from "./store.ts";
+import { updateWindow, type WindowTakeRow } from "./store.ts";
 
 /** One request against one key's window. `cost` is 1 unless it says otherwise. */
 export type WindowRequest = LimitPolicy & { readonly key: string; readonly cost?: number };
@@ -33,7 +33,7 @@ export async function takeFromWindow(runner: Database | Tx, request: WindowReque
 function takeRow(runner: Database | Tx, request: WindowRequest): Promise<WindowTakeRow> {
   refuseWrongRequest(request);
   const { limit, windowSeconds, cost = 1 } = request;
-  return takeWindow(runner, { keyHash: hashWindowKey(request), limit, windowSeconds, cost });
+  return updateWindow(runner, { keyHash: hashWindowKey(request), limit, windowSeconds, cost });
 }
 
 function outcomeOf(row: WindowTakeRow): LimitOutcome {

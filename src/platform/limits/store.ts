@@ -24,7 +24,7 @@ export type WindowTakeRow = {
  * Takes from one key's window and locks its row until the transaction ends. With a `Database` that is at once, in
  * one round trip, and durable shortly after; with a `Tx` it is part of that transaction.
  */
-export async function takeWindow(runner: Database | Tx, take: WindowTake): Promise<WindowTakeRow> {
+export async function updateWindow(runner: Database | Tx, take: WindowTake): Promise<WindowTakeRow> {
   const isAlone = "lookup" in runner;
   const statement = sql<WindowTakeRow>`
     select is_allowed, remaining, wait_us::float8 as wait_us, at_us::float8 as at_us

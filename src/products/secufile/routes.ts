@@ -4,8 +4,8 @@ import { secufileErrors as errors } from "./errors.ts";
 import { getContent, putContent } from "./operations/content.ts";
 import { createDocument, deleteDocument, getDocument, listDocuments } from "./operations/documents.ts";
 import { createDataKey, createKey, getKey, listKeys, releaseKey, wrapKey } from "./operations/keys.ts";
-import { showSignPage } from "./operations/sign-page.ts";
-import { signPageStyle } from "./sign-page.ts";
+import { findSignRequest } from "./operations/sign-links.ts";
+import { renderContent, renderSignPage, signPageStyle } from "./pages.ts";
 import * as schema from "./schema.ts";
 
 const route = routeFor<Call>();
@@ -120,7 +120,14 @@ const documentRoutes: Route<Call>[] = [
       errors.range_not_satisfiable,
       errors.content_damaged,
     ],
-    handle: (call, { params, headers }) => getContent(call, params.id, headers),
+    handle: async (call, { params, headers }) =>
+      renderContent(
+        await getContent(call, params.id, {
+          range: headers["range"],
+          ifRange: headers["if-range"],
+          ifNoneMatch: headers["if-none-match"],
+        }),
+      ),
   }),
   route({
     operation: "putContent",
@@ -289,7 +296,7 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     answer: { kind: "raw", status: 200, contentType: "text/html", description: "The page." },
     errors: [errors.link_not_found],
     isHidden: true,
-    handle: (call, { params }) => showSignPage(call, params.token),
+    handle: async (call, { params }) => renderSignPage(await findSignRequest(call, params.token)),
   }),
   openRoute({
     operation: "getSignStyle",

@@ -1,6 +1,6 @@
 import { sql } from "../../platform/db/sql.ts";
 import type { Tx } from "../../platform/db/tx.ts";
-import type { Position } from "../../platform/http/paging.ts";
+import type { Position } from "../../platform/db/paging.ts";
 
 export type DocumentRow = {
   id: string;

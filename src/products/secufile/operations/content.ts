@@ -4,7 +4,6 @@ import { isBlobError } from "../../../platform/blobs/errors.ts";
 import type { BlobReceipt } from "../../../platform/blobs/blobs.ts";
 import { actorOf } from "../../../platform/credentials/operations.ts";
 import { emitEvent } from "../../../platform/events/events.ts";
-import type { RawAnswer } from "../../../platform/http/route.ts";
 import type { Call, Services } from "../../../platform/product.ts";
 import { byteRangeOf, type ByteRange } from "../byte-range.ts";
 import { secufileError } from "../errors.ts";
@@ -13,56 +12,45 @@ import type { DocumentView } from "../schema.ts";
 import { listSigners, lockDocument, updateFailed, updateStored, type DocumentRow } from "../store.ts";
 import { documentOf, entryOf, notFound, viewOf } from "./documents.ts";
 
+/** What a reader asks for, as the headers of RFC 9110 say it. */
+export type ContentWish = {
+  readonly range: string | undefined;
+  readonly ifRange: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+};
+
+/** The ciphertext or a range of it; no stream when the reader has it already. The stream belongs to the caller. */
+export type Content = {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly etag: string;
+  readonly sizeBytes: number;
+  /** Null for the whole. */
+  readonly range: ByteRange | null;
+  readonly stream: Readable | null;
+};
+
 /** The ciphertext, or a range of it. That it was read is on record before the first byte leaves. */
-export async function getContent(
-  call: Call,
-  id: string,
-  headers: Readonly<Record<string, string | undefined>>,
-): Promise<RawAnswer> {
+export async function getContent(call: Call, id: string, wish: ContentWish): Promise<Content> {
   const row = await call.write(async (tx) => {
     const found = await documentOf(call, tx, id);
     refuseUnstored(found);
-    await recordAudit(
-      tx,
-      call.caller.tenantId,
-      entryOf(call, "getContent", found, { range: headers["range"] ?? null }),
-    );
+    const details = { range: wish.range ?? null };
+    await recordAudit(tx, call.caller.tenantId, entryOf(call, "getContent", found, details));
     return found;
   });
   const sizeBytes = Number(row.size_bytes);
   const etag = `"${row.sha256?.toString("hex") ?? ""}"`;
-  const base = {
-    "content-type": row.content_type,
-    "content-disposition": disposition(row.filename),
-    "accept-ranges": "bytes",
-    "cache-control": "private, no-cache",
-    "x-content-type-options": "nosniff",
-    "content-security-policy": "default-src 'none'; sandbox",
-    etag,
-  };
-  if (headers["if-none-match"] === etag) return { status: 304, headers: base, body: "" };
-  const isStale = headers["if-range"] !== undefined && headers["if-range"] !== etag;
-  const range = isStale ? null : byteRangeOf(headers["range"], sizeBytes);
+  const facts = { filename: row.filename, contentType: row.content_type, etag, sizeBytes };
+  if (wish.ifNoneMatch === etag) return { ...facts, range: null, stream: null };
+  const isStale = wish.ifRange !== undefined && wish.ifRange !== etag;
+  const range = isStale ? null : byteRangeOf(wish.range, sizeBytes);
   if (range === "unsatisfiable") {
     throw secufileError("range_not_satisfiable", `The content has ${sizeBytes} bytes.`, {
       headers: { "content-range": `bytes */${sizeBytes}` },
     });
   }
-  return { ...partOf(range, sizeBytes, base), body: await openBlob(call, row, range) };
-}
-
-function partOf(
-  range: ByteRange | null,
-  sizeBytes: number,
-  base: Record<string, string>,
-): Pick<RawAnswer, "status" | "headers"> {
-  if (range === null) return { status: 200, headers: { ...base, "content-length": String(sizeBytes) } };
-  const headers = {
-    ...base,
-    "content-length": String(range.end - range.start + 1),
-    "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
-  };
-  return { status: 206, headers };
+  return { ...facts, range, stream: await openBlob(call, row, range) };
 }
 
 async function openBlob(call: Call, row: DocumentRow, range: ByteRange | null): Promise<Readable> {
@@ -84,16 +72,6 @@ function refuseUnstored(row: DocumentRow): void {
   }
   if (row.status === "failed")
     throw secufileError("document_failed", row.failure ?? "The content could not be stored.");
-}
-
-/** RFC 6266: a plain name for old clients, the exact one beside it. */
-function disposition(filename: string): string {
-  const plain = filename.replaceAll(/[^\x20-\x7e]|["\\]/g, "_");
-  const exact = encodeURIComponent(filename).replaceAll(
-    /['()*]/g,
-    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
-  return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
 }
 
 /** Stores uploaded ciphertext. The same bytes again are taken as a retry and answered as the first time. */

@@ -2,7 +2,7 @@ import { recordAudit, type AuditEntry } from "../../../platform/audit/audit.ts";
 import { actorOf } from "../../../platform/credentials/operations.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { platformError } from "../../../platform/errors/platform-errors.ts";
-import { pageOf, positionOf } from "../../../platform/http/paging.ts";
+import { pageOf, positionOf } from "../../../platform/db/paging.ts";
 import { newId } from "../../../platform/ids/ids.ts";
 import { enqueueJob } from "../../../platform/jobs/jobs.ts";
 import type { Call } from "../../../platform/product.ts";
@@ -21,7 +21,7 @@ import {
   type DocumentRow,
   type SignerRow,
 } from "../store.ts";
-import { createSignLink } from "./sign-page.ts";
+import { createSignLink } from "./sign-links.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 /** About two days with the growing pauses of the job table. */

@@ -3,7 +3,7 @@ import { recordAudit } from "../../../platform/audit/audit.ts";
 import { actorOf } from "../../../platform/credentials/operations.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { platformError } from "../../../platform/errors/platform-errors.ts";
-import { pageOf, positionOf } from "../../../platform/http/paging.ts";
+import { pageOf, positionOf } from "../../../platform/db/paging.ts";
 import { ulid } from "../../../platform/ids/ids.ts";
 import { generationOf, openWith, SealError, sealWith } from "../../../platform/keys/seal.ts";
 import { findKmsKey, insertKmsKey, listKmsKeys, type KmsKeyRow } from "../../../platform/keys/store.ts";

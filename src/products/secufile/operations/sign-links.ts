@@ -1,10 +1,9 @@
 import { randomBytes } from "node:crypto";
 import type { Tx } from "../../../platform/db/tx.ts";
-import type { RawAnswer } from "../../../platform/http/route.ts";
 import type { Call, OpenCall } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
 import { secufileError } from "../errors.ts";
-import { renderSignPage } from "../sign-page.ts";
+import type { SignPageFacts } from "../pages.ts";
 import { findDocument, findSignLink, insertSignLink, listSigners } from "../store.ts";
 
 const TOKEN_BYTES = 32;
@@ -22,8 +21,8 @@ export function createSignLink(call: Call): { url: string; insert(tx: Tx, docume
   };
 }
 
-/** The page behind a link: who asks, for what, and how far it is. Looking changes nothing. */
-export async function showSignPage(call: OpenCall, token: string): Promise<RawAnswer> {
+/** What is behind a link: who asks, for what, and how far it is. Looking changes nothing. */
+export async function findSignRequest(call: OpenCall, token: string): Promise<SignPageFacts> {
   const { db, keyring } = call.services;
   const mac = keyring.mac("link-tokens", token);
   const link = await db.directory((tx) => findSignLink(tx, mac));
@@ -37,5 +36,5 @@ export async function showSignPage(call: OpenCall, token: string): Promise<RawAn
     return document === null || tenant === null ? null : { document, signers, sender: tenant.name };
   });
   if (facts === null) throw secufileError("link_not_found", "This link is not valid, or the document was deleted.");
-  return renderSignPage(facts);
+  return facts;
 }

@@ -1,5 +1,46 @@
+import type { Readable } from "node:stream";
 import { html, type Html } from "../../platform/http/html.ts";
 import type { RawAnswer } from "../../platform/http/route.ts";
+import type { ByteRange } from "./byte-range.ts";
+
+/** Ciphertext or a range of it, for whoever downloads it. */
+export function renderContent(content: {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly etag: string;
+  readonly sizeBytes: number;
+  readonly range: ByteRange | null;
+  readonly stream: Readable | null;
+}): RawAnswer {
+  const { range, sizeBytes, stream } = content;
+  const base = {
+    "content-type": content.contentType,
+    "content-disposition": disposition(content.filename),
+    "accept-ranges": "bytes",
+    "cache-control": "private, no-cache",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'; sandbox",
+    etag: content.etag,
+  };
+  if (stream === null) return { status: 304, headers: base, body: "" };
+  if (range === null) return { status: 200, headers: { ...base, "content-length": String(sizeBytes) }, body: stream };
+  const headers = {
+    ...base,
+    "content-length": String(range.end - range.start + 1),
+    "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
+  };
+  return { status: 206, headers, body: stream };
+}
+
+/** RFC 6266: a plain name for old clients, the exact one beside it. */
+function disposition(filename: string): string {
+  const plain = filename.replaceAll(/[^\x20-\x7e]|["\\]/g, "_");
+  const exact = encodeURIComponent(filename).replaceAll(
+    /['()*]/g,
+    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+  return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
+}
 
 /** What the page tells. */
 export type SignPageFacts = {
