@@ -1,24 +1,30 @@
 import assert from "node:assert";
 import { randomBytes } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
-import { heldClock } from "../clock/clock.ts";
+import { heldClock, shiftedClock } from "../clock/clock.ts";
 import { blobConformance, type BlobStoreUnderTest, oneByOne, readAll, rejectsWith } from "./blob-conformance.ts";
 import type { ObjectKeyring } from "./blobs.ts";
 import { createLocalBlobs } from "./local-blobs.ts";
 import { singleKeyring } from "./single-keyring.ts";
 
 const TENANT = "ten_local";
+const HOUR_MS = 60 * 60 * 1000;
 
 async function makeLocalBlobs(): Promise<BlobStoreUnderTest> {
   const directory = await mkdtemp(join(tmpdir(), "tabellion-blobs-"));
   const rootKey = randomBytes(32);
-  const reopen = () => createLocalBlobs({ directory, keyring: singleKeyring(rootKey) });
+  const open = () => createLocalBlobs({ directory, keyring: singleKeyring(rootKey) });
+  const reopen = async () => {
+    // Long after: what a killed process left is removed only when nobody can be writing it any more.
+    await createLocalBlobs({ directory, keyring: singleKeyring(rootKey), clock: shiftedClock(2 * HOUR_MS) });
+    return open();
+  };
   const pathOf = (tenantId: string, ref: string) => join(directory, tenantId, ref.slice(-2), ref);
   return {
-    store: await reopen(),
+    store: await open(),
     reopen,
     readStored: (tenantId, ref) => readFile(pathOf(tenantId, ref)),
     async writeStored(tenantId, ref, bytes) {
@@ -127,5 +133,26 @@ test("a disk that refuses makes an error, and a later put works again", async ()
     assert.deepStrictEqual(await readdir(join(directory, ".incoming")), []);
     await rm(join(directory, TENANT));
     assert.strictEqual((await store.put(TENANT, oneByOne(randomBytes(1000)))).sizeBytes, 1000);
+  });
+});
+
+test("opening a store leaves alone what another process is writing, and removes what was left an hour ago", async () => {
+  await withDirectory(async (directory) => {
+    const keyring = singleKeyring(randomBytes(32));
+    const store = await createLocalBlobs({ directory, keyring });
+    const incoming = join(directory, ".incoming");
+    await writeFile(join(incoming, "left-behind"), "x");
+    await utimes(join(incoming, "left-behind"), new Date(), new Date(Date.now() - HOUR_MS));
+    let openedMeanwhile: string[] = [];
+    const source = async function* (): AsyncGenerator<Uint8Array, void, void> {
+      yield randomBytes(600_000);
+      await createLocalBlobs({ directory, keyring });
+      openedMeanwhile = await readdir(incoming);
+      yield randomBytes(600_000);
+    };
+    const { ref } = await store.put(TENANT, source());
+    assert.strictEqual(openedMeanwhile.length, 1);
+    assert(openedMeanwhile[0]?.startsWith(ref));
+    assert.strictEqual((await store.verify(TENANT, ref)).sizeBytes, 1_200_000);
   });
 });

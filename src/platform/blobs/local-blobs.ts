@@ -56,21 +56,21 @@ const SHARD_CHARACTERS = 2;
 const TENANT_ID = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 export type LocalBlobsOptions = {
-  /** The store's own directory; one process at a time may use it. Made when it is missing. */
+  /** The store's own directory. Made when it is missing. */
   readonly directory: string;
   readonly keyring: ObjectKeyring;
   readonly clock?: Clock;
 };
 
 /**
- * A blob store on the local disk, holding only ciphertext. Opening it removes what puts left half-way when the process
- * before was killed. Layout: `<directory>/<tenant>/<shard>/<ref>`, and `<directory>/.incoming` for files in the making.
+ * A blob store on the local disk, holding only ciphertext. Opening it removes what puts left half-way an hour ago or
+ * earlier, when the process before was killed. Layout: `<directory>/<tenant>/<shard>/<ref>`, and `<directory>/.incoming` for files in the making.
  */
 export async function createLocalBlobs(options: LocalBlobsOptions): Promise<BlobStore> {
   const directory = resolve(options.directory);
   try {
     await makeRoot(directory);
-    return new LocalBlobs(directory, await prepareIncoming(directory), options);
+    return new LocalBlobs(directory, await prepareIncoming(directory, (options.clock ?? systemClock).now()), options);
   } catch (error) {
     throw storageError(error);
   }

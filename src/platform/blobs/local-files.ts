@@ -1,4 +1,4 @@
-import { type FileHandle, mkdir, open, rename, rm, stat, unlink } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { damaged } from "./sealed-format.ts";
 
@@ -227,11 +227,30 @@ function throwFailed(outcome: Outcome): void {
   if (outcome !== null) throw outcome.error;
 }
 
-/** Where files are written before they are published. Empties it of what a crash left there. */
-export async function prepareIncoming(root: string): Promise<string> {
+/** A file in the making that was not written to for this long belongs to nobody: no put pauses so long. */
+const ABANDONED_AFTER_MS = 60 * 60 * 1000;
+
+/**
+ * Where files are written before they are published. Removes what a crash left there, and leaves what another process
+ * may be writing: a backup opens the store of a server that runs.
+ */
+export async function prepareIncoming(root: string, now: Date): Promise<string> {
   const incoming = join(root, ".incoming");
-  await rm(incoming, { recursive: true, force: true });
-  await mkdir(incoming, { mode: DIRECTORY_MODE });
+  try {
+    await mkdir(incoming, { mode: DIRECTORY_MODE });
+  } catch (error) {
+    if (!hasErrorCode(error, "EEXIST")) throw error;
+  }
+  for (const name of await readdir(incoming)) await removeAbandoned(join(incoming, name), now);
   await syncDirectory(root);
   return incoming;
+}
+
+async function removeAbandoned(path: string, now: Date): Promise<void> {
+  try {
+    const { mtimeMs } = await stat(path);
+    if (now.getTime() - mtimeMs >= ABANDONED_AFTER_MS) await unlink(path);
+  } catch (error) {
+    if (!hasErrorCode(error, "ENOENT")) throw error; // its writer was done with it just now
+  }
 }
