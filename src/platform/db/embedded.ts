@@ -65,6 +65,60 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   };
 }
 
+/** How to reach the PostgreSQL that another process started and keeps running. */
+export type RunningPostgres = { readonly url: string; readonly ownerUrl: string };
+
+/**
+ * The PostgreSQL of `dataDirectory`, if a live process runs it; null when none does, also when one that a killed
+ * process left behind is still there: `startEmbedded` deals with that. Changes nothing.
+ */
+export async function embeddedUrls(dataDirectory: string): Promise<RunningPostgres | null> {
+  const location = await findLocation(dataDirectory);
+  const text = await readFile(join(dataDirectory, "postgres.passwords"), "utf8").catch(() => null);
+  if (location === null || text === null) return null;
+  const passwords = JSON.parse(text) as Passwords;
+  const url = (role: string, database = DATABASE): string => urlOf(location.socketFolder, passwords, role, database);
+  const deadline = Date.now() + LOCK_LIMIT_MS;
+  // One that has just been started takes its lock a moment later.
+  while (await isPostmasterAlive(join(location.base, "cluster"))) {
+    if (await isOwned(url("postgres", "postgres"))) return { url: url(APP), ownerUrl: url(OWNER) };
+    if (Date.now() > deadline) return null;
+    await delay(POLL_MS * 5);
+  }
+  return null;
+}
+
+async function isPostmasterAlive(cluster: string): Promise<boolean> {
+  const pid = Number((await readFile(join(cluster, "postmaster.pid"), "utf8").catch(() => "")).split("\n")[0]);
+  return Number.isInteger(pid) && pid > 0 && isAlive(pid) && (await isPostgres(pid));
+}
+
+/** Whether a process holds the lock by which it says that the cluster is its own. */
+async function isOwned(superUrl: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: superUrl });
+  client.on("error", () => undefined);
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ is_held: boolean }>(
+      `select exists (select 1 from pg_locks
+         where locktype = 'advisory' and classid = 0 and objid = $1::bigint::oid and objsubid = 1 and granted) as is_held`,
+      [LOCK_ID],
+    );
+    return rows[0]?.is_held === true;
+  } catch (error) {
+    const isAnswer = error instanceof pg.DatabaseError && error.code !== "57P03"; // 57P03: still starting
+    if (isAnswer || (error instanceof Error && "code" in error && error.code === "EACCES")) throw error;
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+function urlOf(socketFolder: string, passwords: Passwords, role: string, database: string): string {
+  const password = role === OWNER ? passwords.owner : role === APP ? passwords.app : passwords.postgres;
+  return `postgres://${role}:${password}@localhost:${SOCKET_PORT}/${database}?host=${encodeURIComponent(socketFolder)}`;
+}
+
 type Passwords = { readonly postgres: string; readonly owner: string; readonly app: string };
 
 async function readPasswords(dataDirectory: string): Promise<Passwords> {
@@ -107,10 +161,7 @@ class Server {
   }
 
   url(role: string, database = DATABASE): string {
-    const password =
-      role === OWNER ? this.passwords.owner : role === APP ? this.passwords.app : this.passwords.postgres;
-    const host = encodeURIComponent(this.location.socketFolder);
-    return `postgres://${role}:${password}@localhost:${SOCKET_PORT}/${database}?host=${host}`;
+    return urlOf(this.location.socketFolder, this.passwords, role, database);
   }
 
   private account(): { uid?: number; gid?: number } {

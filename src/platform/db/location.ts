@@ -43,6 +43,12 @@ export async function locate(dataDirectory: string, wantedBase: string | null): 
   return { base, programs, socketFolder: await socketFolderOf(base), uid };
 }
 
+/** Where the database of `dataDirectory` was put, or null when none has been started there. Changes nothing. */
+export async function findLocation(dataDirectory: string): Promise<Pick<Location, "base" | "socketFolder"> | null> {
+  const base = (await readFile(join(dataDirectory, "postgres.location"), "utf8").catch(() => "")).trim();
+  return base === "" ? null : { base, socketFolder: await socketFolderOf(base) };
+}
+
 async function chooseBase(dataDirectory: string, wantedBase: string | null, uid: number | null): Promise<string> {
   if (wantedBase !== null) return wantedBase;
   const inData = join(dataDirectory, "postgres");
