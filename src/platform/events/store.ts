@@ -1,34 +1,34 @@
-import { sql } from '../db/sql.ts'
-import type { Tx } from '../db/tx.ts'
-import type { NewEvent } from './events.ts'
+import { sql } from "../db/sql.ts";
+import type { Tx } from "../db/tx.ts";
+import type { NewEvent } from "./events.ts";
 
 export type EventRow = {
-  id: string
-  product: string
-  type: string
-  is_live: boolean
-  data: Record<string, unknown>
-  created_at: Date
-}
+  id: string;
+  product: string;
+  type: string;
+  is_live: boolean;
+  data: Record<string, unknown>;
+  created_at: Date;
+};
 
 export async function insertEvent(tx: Tx, tenantId: string, row: { id: string; event: NewEvent }): Promise<number> {
-  const { event } = row
+  const { event } = row;
   return tx.run(sql`
     insert into platform.events (tenant_id, id, product, type, is_live, data, created_at)
     values (${tenantId}, ${row.id}, ${event.product}, ${event.type}, ${event.isLive}, ${JSON.stringify(event.data)}::json,
-            ${event.at})`)
+            ${event.at})`);
 }
 
 export async function insertEventQueue(tx: Tx, tenantId: string, eventId: string, at: Date): Promise<number> {
   return tx.run(sql`
-    insert into platform.event_queue (tenant_id, event_id, created_at) values (${tenantId}, ${eventId}, ${at})`)
+    insert into platform.event_queue (tenant_id, event_id, created_at) values (${tenantId}, ${eventId}, ${at})`);
 }
 
 export async function findEvent(tx: Tx, tenantId: string, eventId: string): Promise<EventRow | null> {
   return tx.one(sql<EventRow>`
     select id, product, type, is_live, data, created_at
       from platform.events
-     where tenant_id = ${tenantId} and id = ${eventId}`)
+     where tenant_id = ${tenantId} and id = ${eventId}`);
 }
 
 /** Tenants that have events in the queue, from `afterTenantId` on in the order of their ids. One index probe a tenant. */
@@ -46,8 +46,8 @@ export async function listTenantsWithQueuedEvents(
         from waiting
        where waiting.tenant_id is not null
     )
-    select tenant_id from waiting where tenant_id is not null limit ${options.limit}`)
-  return rows.map((row) => row.tenant_id)
+    select tenant_id from waiting where tenant_id is not null limit ${options.limit}`);
+  return rows.map((row) => row.tenant_id);
 }
 
 /** Locks the oldest queued events of a tenant that no other transaction holds, and takes them out of the queue. */
@@ -60,19 +60,19 @@ export async function deleteQueuedEvents(tx: Tx, tenantId: string, limit: number
                          order by event_id
                          limit ${limit}
                            for update skip locked)
-    returning event_id`)
-  return rows.map((row) => row.event_id)
+    returning event_id`);
+  return rows.map((row) => row.event_id);
 }
 
 /** As `EventRow`, but `data` as the very text that was written: receivers sign for bytes. */
-export type EventTextRow = Omit<EventRow, 'data'> & { data: string }
+export type EventTextRow = Omit<EventRow, "data"> & { data: string };
 
 export async function listEvents(tx: Tx, tenantId: string, eventIds: readonly string[]): Promise<EventTextRow[]> {
   return tx.many(sql<EventTextRow>`
     select id, product, type, is_live, data::text as data, created_at
       from platform.events
      where tenant_id = ${tenantId} and id = any(${[...eventIds]}::text[])
-     order by id`)
+     order by id`);
 }
 
 /** Deletes at most `limit` events whose id sorts before `beforeId`. Zero rows: none is that old. */
@@ -87,5 +87,5 @@ export async function deleteEventsBefore(
        and id in (select id from platform.events
                    where tenant_id = ${tenantId} and id < ${options.beforeId}
                    order by id
-                   limit ${options.limit})`)
+                   limit ${options.limit})`);
 }

@@ -1,11 +1,11 @@
-import type { DeliveryAnswer, WebhookAnswer } from './schema.ts'
-import { settleSecrets } from './secrets.ts'
-import type { AttemptRow, DeliveryRow } from './store/deliveries.ts'
-import type { DisabledReason, EndpointRow } from './store/endpoints.ts'
+import type { DeliveryAnswer, WebhookAnswer } from "./schema.ts";
+import { settleSecrets } from "./secrets.ts";
+import type { AttemptRow, DeliveryRow } from "./store/deliveries.ts";
+import type { DisabledReason, EndpointRow } from "./store/endpoints.ts";
 
 /** A webhook as its owner sees it; never a secret. */
 export function webhookAnswer(row: EndpointRow, now: Date): WebhookAnswer {
-  const secrets = settleSecrets(row, now)
+  const secrets = settleSecrets(row, now);
   return {
     webhook_id: row.id,
     url: row.url,
@@ -20,7 +20,7 @@ export function webhookAnswer(row: EndpointRow, now: Date): WebhookAnswer {
     previous_secret_ends_at: instant(secrets.previous_ends_at),
     created_at: row.created_at.toISOString(),
     updated_at: row.updated_at.toISOString(),
-  }
+  };
 }
 
 export function deliveryAnswer(row: DeliveryRow, attempts: readonly AttemptRow[]): DeliveryAnswer {
@@ -43,13 +43,13 @@ export function deliveryAnswer(row: DeliveryRow, attempts: readonly AttemptRow[]
       error: attempt.error,
       answer: attempt.answer,
     })),
-  }
+  };
 }
 
 function instant(at: Date | null): string | null {
-  return at === null ? null : at.toISOString()
+  return at === null ? null : at.toISOString();
 }
 
 function reasonOf(text: string | null): DisabledReason | null {
-  return text === 'by_user' || text === 'gone' || text === 'failing' ? text : null
+  return text === "by_user" || text === "gone" || text === "failing" ? text : null;
 }

@@ -1,11 +1,11 @@
 /** What an event says of itself; `data` is the JSON text that was stored. */
 export type EnvelopeEvent = {
-  readonly id: string
-  readonly type: string
-  readonly createdAt: Date
-  readonly isLive: boolean
-  readonly data: string
-}
+  readonly id: string;
+  readonly type: string;
+  readonly createdAt: Date;
+  readonly isLive: boolean;
+  readonly data: string;
+};
 
 /**
  * The body of a delivery, members in this order. Made once; what is stored is what is sent on every attempt. The first
@@ -19,6 +19,6 @@ export function envelopeOf(event: EnvelopeEvent, endpoint: { readonly id: string
     endpoint_id: endpoint.id,
     seq: endpoint.seq,
     livemode: event.isLive,
-  })
-  return `${head.slice(0, -1)},"data":${event.data}}`
+  });
+  return `${head.slice(0, -1)},"data":${event.data}}`;
 }

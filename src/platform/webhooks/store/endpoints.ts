@@ -1,47 +1,47 @@
-import { sql } from '../../db/sql.ts'
-import type { Tx } from '../../db/tx.ts'
-import type { Position } from '../../http/paging.ts'
-import type { Health } from '../health.ts'
-import type { SecretColumns } from '../secrets.ts'
+import { sql } from "../../db/sql.ts";
+import type { Tx } from "../../db/tx.ts";
+import type { Position } from "../../db/paging.ts";
+import type { Health } from "../health.ts";
+import type { SecretColumns } from "../secrets.ts";
 
 export type EndpointRow = SecretColumns & {
-  id: string
-  product: string
-  url: string
-  description: string
-  events: string[]
-  is_active: boolean
-  disabled_reason: string | null
-  disabled_at: Date | null
-  signing_key: Buffer
-  public_key: string
-  next_seq: string
-  straight_failures: number
-  first_failure_at: Date | null
-  breaker_opens: number
-  in_flight_cap: number
-  last_test_at: Date | null
-  created_at: Date
-  updated_at: Date
-}
+  id: string;
+  product: string;
+  url: string;
+  description: string;
+  events: string[];
+  is_active: boolean;
+  disabled_reason: string | null;
+  disabled_at: Date | null;
+  signing_key: Buffer;
+  public_key: string;
+  next_seq: string;
+  straight_failures: number;
+  first_failure_at: Date | null;
+  breaker_opens: number;
+  in_flight_cap: number;
+  last_test_at: Date | null;
+  created_at: Date;
+  updated_at: Date;
+};
 
 /** Why an endpoint was disabled. */
-export type DisabledReason = 'by_user' | 'gone' | 'failing'
+export type DisabledReason = "by_user" | "gone" | "failing";
 
 export async function insertEndpoint(
   tx: Tx,
   tenantId: string,
   row: {
-    id: string
-    product: string
-    url: string
-    description: string
-    events: readonly string[]
-    secret: Buffer
-    signingKey: Buffer
-    publicKey: string
-    inFlightCap: number
-    at: Date
+    id: string;
+    product: string;
+    url: string;
+    description: string;
+    events: readonly string[];
+    secret: Buffer;
+    signingKey: Buffer;
+    publicKey: string;
+    inFlightCap: number;
+    at: Date;
   },
 ): Promise<number> {
   return tx.run(sql`
@@ -49,13 +49,13 @@ export async function insertEndpoint(
       (tenant_id, id, product, url, description, events, is_active, secret, signing_key, public_key, in_flight_cap,
        created_at, updated_at)
     values (${tenantId}, ${row.id}, ${row.product}, ${row.url}, ${row.description}, ${[...row.events]}::text[], true,
-            ${row.secret}, ${row.signingKey}, ${row.publicKey}, ${row.inFlightCap}, ${row.at}, ${row.at})`)
+            ${row.secret}, ${row.signingKey}, ${row.publicKey}, ${row.inFlightCap}, ${row.at}, ${row.at})`);
 }
 
 export async function countEndpoints(tx: Tx, tenantId: string): Promise<number> {
   const row = await tx.one(sql<{ count: number }>`
-    select count(*)::integer as count from platform.webhook_endpoints where tenant_id = ${tenantId}`)
-  return row?.count ?? 0
+    select count(*)::integer as count from platform.webhook_endpoints where tenant_id = ${tenantId}`);
+  return row?.count ?? 0;
 }
 
 export async function findEndpoint(
@@ -65,7 +65,7 @@ export async function findEndpoint(
 ): Promise<EndpointRow | null> {
   return tx.one(sql<EndpointRow>`
     select * from platform.webhook_endpoints
-     where tenant_id = ${tenantId} and id = ${key.endpointId} and product = ${key.product}`)
+     where tenant_id = ${tenantId} and id = ${key.endpointId} and product = ${key.product}`);
 }
 
 export async function lockEndpoint(
@@ -76,7 +76,7 @@ export async function lockEndpoint(
   return tx.one(sql<EndpointRow>`
     select * from platform.webhook_endpoints
      where tenant_id = ${tenantId} and id = ${key.endpointId} and product = ${key.product}
-       for update`)
+       for update`);
 }
 
 /** A page in the order of making, and one row more. */
@@ -85,23 +85,23 @@ export async function listEndpoints(
   tenantId: string,
   options: { product: string; position: Position },
 ): Promise<EndpointRow[]> {
-  const { product, position } = options
+  const { product, position } = options;
   return tx.many(sql<EndpointRow>`
     select * from platform.webhook_endpoints
      where tenant_id = ${tenantId} and product = ${product} and (${position.afterId}::text is null or id > ${position.afterId})
      order by id
-     limit ${position.limit + 1} offset ${position.offset}`)
+     limit ${position.limit + 1} offset ${position.offset}`);
 }
 
 export async function listEndpointsById(tx: Tx, tenantId: string, ids: readonly string[]): Promise<EndpointRow[]> {
   return tx.many(sql<EndpointRow>`
     select * from platform.webhook_endpoints
      where tenant_id = ${tenantId} and id = any(${[...ids]}::text[])
-     order by id`)
+     order by id`);
 }
 
 /** What an event needs to know of its receivers. `next_seq` is an int8 and arrives as text. */
-export type SubscriptionRow = { id: string; product: string; events: string[]; next_seq: string }
+export type SubscriptionRow = { id: string; product: string; events: string[]; next_seq: string };
 
 /** Locks the active endpoints of a tenant that ask for one of `types`, in the order of their ids. */
 export async function lockSubscriptions(
@@ -112,9 +112,9 @@ export async function lockSubscriptions(
   return tx.many(sql<SubscriptionRow>`
     select id, product, events, next_seq::text as next_seq
       from platform.webhook_endpoints
-     where tenant_id = ${tenantId} and is_active and events && ${[...types, '*']}::text[]
+     where tenant_id = ${tenantId} and is_active and events && ${[...types, "*"]}::text[]
      order by id
-       for update`)
+       for update`);
 }
 
 export async function updateNextSeq(
@@ -127,7 +127,7 @@ export async function updateNextSeq(
        set next_seq = fresh.next_seq
       from unnest(${next.map((entry) => entry.endpointId)}::text[], ${next.map((entry) => entry.nextSeq)}::bigint[])
            as fresh (id, next_seq)
-     where endpoint.tenant_id = ${tenantId} and endpoint.id = fresh.id`)
+     where endpoint.tenant_id = ${tenantId} and endpoint.id = fresh.id`);
 }
 
 /** Zero rows: there is no such endpoint any more. */
@@ -139,7 +139,7 @@ export async function updateEndpoint(
   return tx.run(sql`
     update platform.webhook_endpoints
        set url = ${row.url}, description = ${row.description}, events = ${[...row.events]}::text[], updated_at = ${row.at}
-     where tenant_id = ${tenantId} and id = ${row.id}`)
+     where tenant_id = ${tenantId} and id = ${row.id}`);
 }
 
 /** Zero rows: there is no such endpoint any more. */
@@ -148,13 +148,13 @@ export async function updateSecrets(
   tenantId: string,
   change: { endpointId: string; secrets: SecretColumns; at: Date },
 ): Promise<number> {
-  const { secrets } = change
+  const { secrets } = change;
   return tx.run(sql`
     update platform.webhook_endpoints
        set secret = ${secrets.secret}, pending_secret = ${secrets.pending_secret},
            pending_flips_at = ${secrets.pending_flips_at}, previous_secret = ${secrets.previous_secret},
            previous_ends_at = ${secrets.previous_ends_at}, updated_at = ${change.at}
-     where tenant_id = ${tenantId} and id = ${change.endpointId}`)
+     where tenant_id = ${tenantId} and id = ${change.endpointId}`);
 }
 
 /** Zero rows: there is no such endpoint any more. */
@@ -163,12 +163,12 @@ export async function updateHealth(
   tenantId: string,
   change: { endpointId: string; health: Health },
 ): Promise<number> {
-  const { health } = change
+  const { health } = change;
   return tx.run(sql`
     update platform.webhook_endpoints
        set straight_failures = ${health.straightFailures}, first_failure_at = ${health.firstFailureAt},
            breaker_opens = ${health.breakerOpens}, in_flight_cap = ${health.inFlightCap}
-     where tenant_id = ${tenantId} and id = ${change.endpointId}`)
+     where tenant_id = ${tenantId} and id = ${change.endpointId}`);
 }
 
 /** Zero rows: it is disabled already, or gone. */
@@ -180,7 +180,7 @@ export async function updateDisabled(
   return tx.run(sql`
     update platform.webhook_endpoints
        set is_active = false, disabled_reason = ${change.reason}, disabled_at = ${change.at}, updated_at = ${change.at}
-     where tenant_id = ${tenantId} and id = ${change.endpointId} and is_active`)
+     where tenant_id = ${tenantId} and id = ${change.endpointId} and is_active`);
 }
 
 /** Makes an endpoint active and forgets its failures. Zero rows: there is no such endpoint any more. */
@@ -193,7 +193,7 @@ export async function updateEnabled(
     update platform.webhook_endpoints
        set is_active = true, disabled_reason = null, disabled_at = null, straight_failures = 0, first_failure_at = null,
            breaker_opens = 0, in_flight_cap = ${change.inFlightCap}, updated_at = ${change.at}
-     where tenant_id = ${tenantId} and id = ${change.endpointId}`)
+     where tenant_id = ${tenantId} and id = ${change.endpointId}`);
 }
 
 /** Zero rows: there is no such endpoint any more. */
@@ -205,7 +205,7 @@ export async function updateTested(
   return tx.run(sql`
     update platform.webhook_endpoints
        set last_test_at = ${change.at}
-     where tenant_id = ${tenantId} and id = ${change.endpointId}`)
+     where tenant_id = ${tenantId} and id = ${change.endpointId}`);
 }
 
 /** Its deliveries, attempts, queue and lane go with it. Zero rows: there is no such endpoint. */
@@ -216,5 +216,5 @@ export async function deleteEndpoint(
 ): Promise<number> {
   return tx.run(sql`
     delete from platform.webhook_endpoints
-     where tenant_id = ${tenantId} and id = ${key.endpointId} and product = ${key.product}`)
+     where tenant_id = ${tenantId} and id = ${key.endpointId} and product = ${key.product}`);
 }

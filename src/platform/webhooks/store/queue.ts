@@ -1,5 +1,5 @@
-import { sql } from '../../db/sql.ts'
-import type { Tx } from '../../db/tx.ts'
+import { sql } from "../../db/sql.ts";
+import type { Tx } from "../../db/tx.ts";
 
 /** Puts deliveries into the queue; one that is there already gets the new time. */
 export async function insertQueued(
@@ -7,20 +7,20 @@ export async function insertQueued(
   tenantId: string,
   added: { deliveries: readonly { readonly id: string; readonly endpointId: string }[]; dueAt: Date },
 ): Promise<number> {
-  const { deliveries, dueAt } = added
+  const { deliveries, dueAt } = added;
   return tx.run(sql`
     insert into platform.webhook_queue (tenant_id, endpoint_id, delivery_id, due_at)
     select ${tenantId}, fresh.endpoint_id, fresh.id, ${dueAt}
       from unnest(${deliveries.map((row) => row.id)}::text[], ${deliveries.map((row) => row.endpointId)}::text[])
            as fresh (id, endpoint_id)
-    on conflict (tenant_id, delivery_id) do update set due_at = excluded.due_at`)
+    on conflict (tenant_id, delivery_id) do update set due_at = excluded.due_at`);
 }
 
 /** Zero rows: nothing of them was queued. */
 export async function deleteQueued(tx: Tx, tenantId: string, deliveryIds: readonly string[]): Promise<number> {
   return tx.run(sql`
     delete from platform.webhook_queue
-     where tenant_id = ${tenantId} and delivery_id = any(${[...deliveryIds]}::text[])`)
+     where tenant_id = ${tenantId} and delivery_id = any(${[...deliveryIds]}::text[])`);
 }
 
 /** Gives queued deliveries new times. Rows that are gone are passed over. */
@@ -34,7 +34,7 @@ export async function updateQueued(
        set due_at = fresh.due_at
       from unnest(${times.map((row) => row.deliveryId)}::text[], ${times.map((row) => row.dueAt)}::timestamptz[])
            as fresh (delivery_id, due_at)
-     where queued.tenant_id = ${tenantId} and queued.delivery_id = fresh.delivery_id`)
+     where queued.tenant_id = ${tenantId} and queued.delivery_id = fresh.delivery_id`);
 }
 
 export async function insertLane(
@@ -44,7 +44,7 @@ export async function insertLane(
 ): Promise<number> {
   return tx.run(sql`
     insert into platform.webhook_lanes (tenant_id, endpoint_id, wake_at, paused_until, lease_until, take)
-    values (${tenantId}, ${lane.endpointId}, 'infinity', '-infinity', '-infinity', ${lane.take})`)
+    values (${tenantId}, ${lane.endpointId}, 'infinity', '-infinity', '-infinity', ${lane.take})`);
 }
 
 /**
@@ -59,7 +59,7 @@ export async function updateLanesAwake(
   return tx.run(sql`
     update platform.webhook_lanes
        set wake_at = least(wake_at, ${change.at})
-     where tenant_id = ${tenantId} and endpoint_id = any(${[...change.endpointIds]}::text[])`)
+     where tenant_id = ${tenantId} and endpoint_id = any(${[...change.endpointIds]}::text[])`);
 }
 
 /** `pausedUntil` null: until further notice. Zero rows: the endpoint is gone. */
@@ -71,7 +71,7 @@ export async function updateLanePaused(
   return tx.run(sql`
     update platform.webhook_lanes
        set paused_until = coalesce(${change.pausedUntil}, 'infinity'::timestamptz)
-     where tenant_id = ${tenantId} and endpoint_id = ${change.endpointId}`)
+     where tenant_id = ${tenantId} and endpoint_id = ${change.endpointId}`);
 }
 
 /**
@@ -89,7 +89,7 @@ export async function updateInactiveLanesPaused(
      where lane.tenant_id = ${tenantId} and lane.endpoint_id = any(${[...endpointIds]}::text[])
        and exists (select 1 from platform.webhook_endpoints as endpoint
                     where endpoint.tenant_id = lane.tenant_id and endpoint.id = lane.endpoint_id
-                      and not endpoint.is_active)`)
+                      and not endpoint.is_active)`);
 }
 
 /** The lane may be served at once, as if it had never been paused. Zero rows: the endpoint is gone. */
@@ -101,14 +101,14 @@ export async function updateLaneResumed(
   return tx.run(sql`
     update platform.webhook_lanes
        set paused_until = '-infinity', take = ${change.take}, wake_at = least(wake_at, ${change.at})
-     where tenant_id = ${tenantId} and endpoint_id = ${change.endpointId}`)
+     where tenant_id = ${tenantId} and endpoint_id = ${change.endpointId}`);
 }
 
 /** A lane that is now held, with one due delivery; without any, `delivery_id` is null. */
-export type ClaimedRow = { tenant_id: string; endpoint_id: string; delivery_id: string | null }
+export type ClaimedRow = { tenant_id: string; endpoint_id: string; delivery_id: string | null };
 
 /** Ready lanes that are looked at in one claim; those that wait longest come first. */
-const CLAIM_WINDOW = 2_000
+const CLAIM_WINDOW = 2_000;
 
 /**
  * Takes ready lanes that nobody holds, the tenants in turn, and reads what is due in them. A lane whose holder's lease
@@ -117,12 +117,12 @@ const CLAIM_WINDOW = 2_000
 export async function claimLanes(
   tx: Tx,
   claim: {
-    owner: string
-    now: Date
-    leaseUntil: Date
-    lanes: number
-    perTenant: number
-    fullTenantIds: readonly string[]
+    owner: string;
+    now: Date;
+    leaseUntil: Date;
+    lanes: number;
+    perTenant: number;
+    fullTenantIds: readonly string[];
   },
 ): Promise<ClaimedRow[]> {
   return tx.many(sql<ClaimedRow>`
@@ -159,7 +159,7 @@ export async function claimLanes(
                             and queued.due_at <= ${claim.now}
                           order by queued.due_at, queued.delivery_id
                           limit claimed.take) as due on true
-     order by claimed.tenant_id, claimed.endpoint_id, due.due_at, due.delivery_id`)
+     order by claimed.tenant_id, claimed.endpoint_id, due.due_at, due.delivery_id`);
 }
 
 /** Locks those of the lanes that `owner` still holds, in the order of their ids; answers which. */
@@ -172,16 +172,16 @@ export async function lockLanes(
     select endpoint_id from platform.webhook_lanes
      where tenant_id = ${tenantId} and endpoint_id = any(${[...held.endpointIds]}::text[]) and owner = ${held.owner}
      order by endpoint_id
-       for update`)
-  return rows.map((row) => row.endpoint_id)
+       for update`);
+  return rows.map((row) => row.endpoint_id);
 }
 
 export type GivenBack = {
-  readonly endpointId: string
-  readonly take: number
+  readonly endpointId: string;
+  readonly take: number;
   /** Null leaves the pause as it is. */
-  readonly pausedUntil: Date | null
-}
+  readonly pausedUntil: Date | null;
+};
 
 /**
  * Gives lanes back, behind those that wait. To be sent after `lockLanes`, as a statement of its own: only then it sees
@@ -192,7 +192,7 @@ export async function updateLanesGivenBack(
   tenantId: string,
   change: { owner: string; lanes: readonly GivenBack[]; now: Date },
 ): Promise<number> {
-  const { lanes } = change
+  const { lanes } = change;
   return tx.run(sql`
     update platform.webhook_lanes as lane
        set owner = null, lease_until = '-infinity', take = fresh.take,
@@ -204,11 +204,11 @@ export async function updateLanesGivenBack(
                                            and queued.endpoint_id = lane.endpoint_id), 'infinity'))
       from unnest(${lanes.map((row) => row.endpointId)}::text[], ${lanes.map((row) => row.take)}::integer[],
                   ${lanes.map((row) => row.pausedUntil)}::timestamptz[]) as fresh (endpoint_id, take, paused_until)
-     where lane.tenant_id = ${tenantId} and lane.endpoint_id = fresh.endpoint_id and lane.owner = ${change.owner}`)
+     where lane.tenant_id = ${tenantId} and lane.endpoint_id = fresh.endpoint_id and lane.owner = ${change.owner}`);
 }
 
 /** Ends all leases; for a process that knows itself alone on the database. Zero rows: none was held. */
 export async function updateAllLanesFree(tx: Tx): Promise<number> {
   return tx.run(sql`
-    update platform.webhook_lanes set owner = null, lease_until = '-infinity' where owner is not null`)
+    update platform.webhook_lanes set owner = null, lease_until = '-infinity' where owner is not null`);
 }
