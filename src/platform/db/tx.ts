@@ -51,58 +51,13 @@ export type DatabaseOptions = {
 };
 
 export function createDatabase(options: DatabaseOptions): Database {
-  const { pool, log } = options;
-  const faultRate = (options.commitFaultPercent ?? 0) / 100;
-
-  async function transaction<T>(
-    tenantId: string | null,
-    work: (tx: Tx) => Promise<T>,
-    txOptions: TxOptions,
-  ): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await once(tenantId, work, txOptions);
-      } catch (error) {
-        if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw error;
-        log.debug({ attempt, code: sqlState(error) }, "transaction repeated");
-        await delay(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
-      }
-    }
-  }
-
-  async function once<T>(tenantId: string | null, work: (tx: Tx) => Promise<T>, txOptions: TxOptions): Promise<T> {
-    const client = await pool.connect();
-    let broken: Error | undefined;
-    try {
-      // Sent together with the first statement of `work`: the pipeline keeps their order, and a failure of any of
-      // them fails all that follow in the same transaction.
-      const opened = open(client, tenantId, txOptions);
-      opened.catch(() => undefined); // awaited below; it must not count as unhandled before
-      let result: T;
-      try {
-        result = await work(txOn(client));
-        await opened;
-        if (Math.random() < faultRate) throw new InjectedConflict();
-        const answer = await client.query("commit");
-        // A transaction that had failed is answered with ROLLBACK, not with an error.
-        if (answer.command !== "COMMIT") throw new Error("the transaction had failed and was rolled back");
-      } catch (error) {
-        await opened.catch(() => undefined);
-        await client.query("rollback").catch((lost: unknown) => {
-          broken = lost instanceof Error ? lost : new Error("rollback failed");
-        });
-        throw error;
-      }
-      return result;
-    } finally {
-      client.release(broken);
-    }
-  }
+  const { pool } = options;
+  const transaction = <T>(begin: Begin, work: (tx: Tx) => Promise<T>): Promise<T> => repeat(options, begin, work);
 
   return {
     pool,
-    tenant: (tenantId, work, txOptions = {}) => transaction(tenantId, work, txOptions),
-    directory: (work, txOptions = {}) => transaction(null, work, txOptions),
+    tenant: (tenantId, work, txOptions = {}) => transaction({ tenantId, ...txOptions }, work),
+    directory: (work, txOptions = {}) => transaction({ tenantId: null, ...txOptions }, work),
     async lookup<R>(statement: Statement<R>) {
       const { rows } = await pool.query<Row>(config(statement));
       return onlyRow(rows) as R | null;
@@ -125,9 +80,54 @@ export function createDatabase(options: DatabaseOptions): Database {
   };
 }
 
+type Begin = TxOptions & { readonly tenantId: string | null };
+
+async function repeat<T>(options: DatabaseOptions, begin: Begin, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const faultRate = (options.commitFaultPercent ?? 0) / 100;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await once(options.pool, begin, async (tx) => {
+        const result = await work(tx);
+        if (Math.random() < faultRate) throw new InjectedConflict();
+        return result;
+      });
+    } catch (error) {
+      if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw error;
+      options.log.debug({ attempt, code: sqlState(error) }, "transaction repeated");
+      await delay(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
+    }
+  }
+}
+
+async function once<T>(pool: Pool, begin: Begin, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  // Sent together with the first statement of `work`: the pipeline keeps their order, and a failure of any of them
+  // fails all that follow in the same transaction.
+  const opened = open(client, begin);
+  opened.catch(() => undefined); // awaited below; it must not count as unhandled before
+  try {
+    const result = await work(txOn(client));
+    await opened;
+    const answer = await client.query("commit");
+    // A transaction that had failed is answered with ROLLBACK, not with an error.
+    if (answer.command !== "COMMIT") throw new Error("the transaction had failed and was rolled back");
+    return result;
+  } catch (error) {
+    await opened.catch(() => undefined);
+    await client.query("rollback").catch((lost: unknown) => {
+      broken = lost instanceof Error ? lost : new Error("rollback failed");
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
+
 type Row = Record<string, unknown>;
 
-async function open(client: PoolClient, tenantId: string | null, options: TxOptions): Promise<void> {
+async function open(client: PoolClient, options: Begin): Promise<void> {
+  const { tenantId } = options;
   const sent: Promise<unknown>[] = [client.query("begin")];
   if (tenantId !== null) {
     sent.push(client.query(config(sql`select set_config('tabellion.tenant_id', ${tenantId}, true)`)));
