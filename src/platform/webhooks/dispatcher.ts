@@ -2,7 +2,7 @@ import { ulid } from "../ids/ids.ts";
 import type { Product, Services, WebhookFamily } from "../product.ts";
 import { Bell } from "./bell.ts";
 import { createFanOut } from "./fan-out.ts";
-import { createLaneLoader } from "./lane-loader.ts";
+import { LaneLoader } from "./lane-loader.ts";
 import { LaneRunner } from "./lane-runner.ts";
 import { updateAllLanesFree } from "./store/queue.ts";
 
@@ -37,7 +37,7 @@ export function startWebhooks(options: WebhookOptions): Webhooks {
   const newEvents = new Bell();
   const newDeliveries = new Bell();
   const fanOut = createFanOut({ db, log, now });
-  const loader = createLaneLoader({ db, keyring, log, owner, families: familiesOf(options.products), now });
+  const loader = new LaneLoader({ db, keyring, log, owner, families: familiesOf(options.products), now });
   const lanes = new LaneRunner({ db, log, outbound, loader, owner, now }, () => newDeliveries.ring());
   const stopping = new AbortController();
   const unlisten = eventHints.onHint(() => {

@@ -42,7 +42,12 @@ const TAG = "Webhooks";
 /** The webhook routes of one product, each under the product's path and under the bare one. */
 export function webhookRoutes(options: WebhookRouteOptions): Route<Call>[] {
   const scope: WebhookScope = { product: options.product, eventNames: Object.keys(options.events) };
-  return [...registrationRoutes(options, scope), ...stateRoutes(options, scope), ...deliveryRoutes(options, scope)];
+  return [
+    ...registrationRoutes(options, scope),
+    ...changeRoutes(options, scope),
+    ...stateRoutes(options, scope),
+    ...deliveryRoutes(options, scope),
+  ];
 }
 
 const route = routeFor<Call>();
@@ -99,6 +104,13 @@ function registrationRoutes(options: WebhookRouteOptions, scope: WebhookScope): 
       examples: { answer: examples.webhook },
       handle: (call, { params }) => getWebhook(call, scope, params.id),
     }),
+  ];
+}
+
+function changeRoutes(options: WebhookRouteOptions, scope: WebhookScope): Route<Call>[] {
+  const bodies = webhookBodies(scope.eventNames);
+  const { write } = options.scopes;
+  return [
     route({
       operation: "updateWebhook",
       method: "PATCH",

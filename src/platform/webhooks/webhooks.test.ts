@@ -5,7 +5,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import { sql } from "../db/sql.ts";
 import { emitEvent } from "../events/events.ts";
-import { createWebhook } from "./operations/endpoints.ts";
+import { createWebhook, deleteWebhook } from "./operations/endpoints.ts";
 import { rotateWebhookSecret } from "./operations/secrets.ts";
 import { replayWebhookDelivery, testWebhook, listWebhookDeliveries } from "./operations/deliveries.ts";
 import { scope, until, World, type Received } from "./test-world.ts";
@@ -250,6 +250,48 @@ describe("webhooks", () => {
     assert.equal(header(got, "x-secufile-delivery"), begun.delivery_id);
     assert.equal(begun.seq, 1);
     await assert.rejects(testWebhook(await world.call(tenantId), scope, made.webhook_id), { code: "test_too_soon" });
+  });
+
+  test("SF-42 where a secret cannot be opened nothing is sent, and other webhooks go on", async () => {
+    const receiver = await world.receive();
+    const tenantId = await world.tenant();
+    const broken = await register(tenantId, `${receiver.url}/broken`);
+    await register(tenantId, `${receiver.url}/whole`);
+    await world.db.tenant(tenantId, (tx) =>
+      tx.run(sql`update platform.webhook_endpoints set secret = set_byte(secret, 30, get_byte(secret, 30) # 1)
+                  where tenant_id = ${tenantId} and id = ${broken.webhook_id}`),
+    );
+    world.start();
+    await world.emit(tenantId);
+    await until(() => receiver.received.length === 1);
+    await until(async () => (await world.deliveries(tenantId)).filter((row) => row.state === "delivered").length === 1);
+    assert.deepEqual(
+      receiver.received.map((got) => got.path),
+      ["/whole"],
+    );
+    const rows = await world.deliveries(tenantId);
+    assert.deepEqual(rows.map((row) => [row.state, row.attempts]).toSorted(), [
+      ["delivered", 1],
+      ["pending", 0],
+    ]);
+  });
+
+  test("a webhook that is deleted while a delivery is under way leaves nothing behind", async () => {
+    const { promise: mayAnswer, resolve: answerNow } = Promise.withResolvers<void>();
+    const receiver = await world.receive((_, response) => void mayAnswer.then(() => response.writeHead(500).end()));
+    const tenantId = await world.tenant();
+    const made = await register(tenantId, receiver.url);
+    world.start();
+    await world.emit(tenantId);
+    await until(() => receiver.received.length === 1);
+    await deleteWebhook(await world.call(tenantId), scope, made.webhook_id);
+    answerNow();
+    const other = await world.receive();
+    await register(tenantId, other.url);
+    await world.emit(tenantId);
+    await until(() => other.received.length === 1);
+    await world.settled(tenantId);
+    assert.equal((await world.deliveries(tenantId)).length, 1);
   });
 
   test("an event of a transaction that was rolled back is told to nobody", async () => {

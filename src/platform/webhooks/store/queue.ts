@@ -114,7 +114,7 @@ const CLAIM_WINDOW = 2_000;
  * Takes ready lanes that nobody holds, the tenants in turn, and reads what is due in them. A lane whose holder's lease
  * has ended is ready again.
  */
-export async function claimLanes(
+export async function lockReadyLanes(
   tx: Tx,
   claim: {
     owner: string;
