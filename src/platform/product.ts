@@ -84,5 +84,13 @@ export type Product = {
   readonly errors: ErrorTable;
   readonly migrations: readonly MigrationFolder[];
   /** For the published document. */
-  readonly about: { readonly title: string; readonly version: string; readonly description: string };
+  readonly about: {
+    readonly title: string;
+    readonly version: string;
+    readonly description: string;
+    /** Environment variable that holds the token in samples. */
+    readonly tokenVariable: string;
+    /** What each tag is about; without it the tag lists its operations. */
+    readonly tags: Readonly<Record<string, string>>;
+  };
 };

@@ -25,6 +25,8 @@ export function administration(
       title: "Tabellion administration",
       version: "1.0.0",
       description: "What the operator of a server does: organisations, their first tokens, their keys.",
+      tokenVariable: "TABELLION_OPERATOR_TOKEN",
+      tags: {},
     },
   };
 }

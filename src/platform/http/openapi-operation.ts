@@ -16,6 +16,7 @@ export type Shelves = {
   readonly schemas: SchemaShelf;
   readonly problems: ProblemShelf;
   readonly publicUrl: string;
+  readonly tokenVariable: string;
   readonly idempotencyErrors: ErrorTable;
 };
 
@@ -40,7 +41,13 @@ export function operationOf(route: PublishedRoute, shelves: Shelves): Operation 
     responses: { ...successesOf(route, name, shelves), ...shelves.problems.answers(route.errors, surface, path) },
     ...(aliases.length === 0 ? {} : { "x-aliases": aliases }),
     ...(route.scopes === null ? {} : { "x-required-scopes": route.scopes }),
-    "x-codeSamples": codeSamples({ route, parameters, requestBody, publicUrl: shelves.publicUrl }),
+    "x-codeSamples": codeSamples({
+      route,
+      parameters,
+      requestBody,
+      publicUrl: shelves.publicUrl,
+      tokenVariable: shelves.tokenVariable,
+    }),
   };
 }
 

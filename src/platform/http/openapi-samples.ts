@@ -6,6 +6,8 @@ export type SampledOperation = {
   readonly parameters: readonly Parameter[];
   readonly requestBody: Body | null;
   readonly publicUrl: string;
+  /** Environment variable that holds the token. */
+  readonly tokenVariable: string;
 };
 
 /** The same request in three languages. The token comes from the environment, never from the text. */
@@ -21,14 +23,15 @@ export function codeSamples(operation: SampledOperation): CodeSample[] {
 type SampleRequest = {
   readonly method: string;
   readonly url: string;
-  readonly hasToken: boolean;
+  /** Environment variable that holds the token, or null where none is asked for. */
+  readonly tokenVariable: string | null;
   readonly hasIdempotencyKey: boolean;
   /** JSON text, `file` for bytes of a file, or null. */
   readonly body: { readonly kind: "json"; readonly text: string } | { readonly kind: "file" } | null;
   readonly savesFile: boolean;
 };
 
-function requestOf({ route, parameters, requestBody, publicUrl }: SampledOperation): SampleRequest {
+function requestOf({ route, parameters, requestBody, publicUrl, tokenVariable }: SampledOperation): SampleRequest {
   const path = route.paths[0].replaceAll(/\{([^}]+)\}/g, (_all, name: string) => {
     return encodeURIComponent(textOf(parameters.find((one) => one.in === "path" && one.name === name)?.example));
   });
@@ -39,7 +42,7 @@ function requestOf({ route, parameters, requestBody, publicUrl }: SampledOperati
   return {
     method: route.method,
     url: publicUrl + path + (query.length === 0 ? "" : `?${query.join("&")}`),
-    hasToken: route.scopes !== null,
+    tokenVariable: route.scopes === null ? null : tokenVariable,
     hasIdempotencyKey: route.method === "POST" && route.scopes !== null,
     body: json === undefined ? (requestBody === null ? null : { kind: "file" }) : jsonBody(json.example),
     savesFile: route.answer.kind === "raw" && !/^(?:text\/|application\/json)/.test(route.answer.contentType),
@@ -61,7 +64,7 @@ function shellQuoted(text: string): string {
 
 function curlSample(request: SampleRequest): string {
   const parts = [`curl --fail-with-body -X ${request.method} ${shellQuoted(request.url)}`];
-  if (request.hasToken) parts.push('-H "Authorization: Bearer $TABELLION_TOKEN"');
+  if (request.tokenVariable !== null) parts.push(`-H "Authorization: Bearer $${request.tokenVariable}"`);
   if (request.hasIdempotencyKey) parts.push('-H "Idempotency-Key: $(uuidgen)"');
   if (request.body?.kind === "json") {
     parts.push("-H 'Content-Type: application/json'", `--data-raw ${shellQuoted(request.body.text)}`);
@@ -75,13 +78,15 @@ function curlSample(request: SampleRequest): string {
 
 function pythonSample(request: SampleRequest): string {
   const headers = [
-    ...(request.hasToken ? [`    "Authorization": f"Bearer {os.environ['TABELLION_TOKEN']}",`] : []),
+    ...(request.tokenVariable === null
+      ? []
+      : [`    "Authorization": f"Bearer {os.environ['${request.tokenVariable}']}",`]),
     ...(request.hasIdempotencyKey ? ['    "Idempotency-Key": str(uuid.uuid4()),'] : []),
     ...(request.body === null ? [] : [`    "Content-Type": "${contentTypeOf(request.body)}",`]),
   ];
   const imports = [
     ...(request.body?.kind === "json" || !request.savesFile ? ["json"] : []),
-    ...(request.hasToken ? ["os"] : []),
+    ...(request.tokenVariable !== null ? ["os"] : []),
     ...(request.hasIdempotencyKey ? ["uuid"] : []),
     "urllib.request",
   ];
@@ -123,7 +128,9 @@ function goSample(request: SampleRequest): string {
     "if err != nil {",
     "\tlog.Fatal(err)",
     "}",
-    ...(request.hasToken ? ['request.Header.Set("Authorization", "Bearer "+os.Getenv("TABELLION_TOKEN"))'] : []),
+    ...(request.tokenVariable === null
+      ? []
+      : [`request.Header.Set("Authorization", "Bearer "+os.Getenv("${request.tokenVariable}"))`]),
     ...(request.hasIdempotencyKey
       ? ['request.Header.Set("Idempotency-Key", "6f1c1c52-0f0e-4b7e-9f0a-2d6b7d9d5c11")']
       : []),
@@ -139,7 +146,7 @@ function goSample(request: SampleRequest): string {
     "}",
     "fmt.Println(answer.Status, len(content))",
   ];
-  const usesOs = request.hasToken || request.body?.kind === "file";
+  const usesOs = request.tokenVariable !== null || request.body?.kind === "file";
   const imports = [
     "fmt",
     "io",

@@ -218,7 +218,7 @@ test("samples carry the token from the environment and quote what the shell woul
     ["Shell", "Python", "Go"],
   );
   const [shell, python, go] = samples.map((sample) => sample.source);
-  assert.match(shell ?? "", /Bearer \$TABELLION_TOKEN/);
+  assert.match(shell ?? "", /Bearer \$LETTERS_TOKEN/);
   assert.match(shell ?? "", /Ada'\\''s `lease`/);
   assert.match(python ?? "", /Ada\\u0027s `lease`/);
   assert.match(go ?? "", /Ada's \\u0060lease\\u0060/);

@@ -15,8 +15,6 @@ export type OpenApiOptions = {
   /** Failures that a repeated POST can meet. Their area stands after this one, so the caller hands them over. */
   readonly idempotencyErrors: ErrorTable;
   readonly webhookFamily?: WebhookFamily;
-  /** What each tag is about; without it the tag lists its operations. */
-  readonly tagDescriptions?: Readonly<Record<string, string>>;
 };
 
 /**
@@ -29,7 +27,8 @@ export function openApiDocument(product: Product, options: OpenApiOptions): Open
   const problems = new ProblemShelf(product, Object.values(idempotencyErrors));
   const routes = publishedRoutes(product);
   schemas.add(problemShape, "output", "Problem");
-  const paths = pathsOf(routes, (route) => operationOf(route, { schemas, problems, publicUrl, idempotencyErrors }));
+  const shelves = { schemas, problems, publicUrl, idempotencyErrors, tokenVariable: product.about.tokenVariable };
+  const paths = pathsOf(routes, (route) => operationOf(route, shelves));
   const webhooks = webhooksOf(product.events, webhookFamily, schemas);
   return {
     openapi: "3.1.1",
@@ -106,7 +105,7 @@ const CONVENTIONS = [
 function tagsOf(routes: readonly PublishedRoute[], product: Product, options: OpenApiOptions): OpenApiDocument["tags"] {
   const tags = [...Map.groupBy(routes, (route) => route.tag)].map(([name, members]) => ({
     name,
-    description: options.tagDescriptions?.[name] ?? members.map((route) => `${route.summary}.`).join(" "),
+    description: product.about.tags[name] ?? members.map((route) => `${route.summary}.`).join(" "),
   }));
   if (Object.keys(product.events).length === 0) return tags;
   const described = { name: EVENTS_TAG, description: verificationText(options.webhookFamily ?? "Secufile") };

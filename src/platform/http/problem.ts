@@ -1,5 +1,5 @@
-import type { AppError } from '../errors/errors.ts'
-import type { Dialect } from './dialect.ts'
+import type { AppError } from "../errors/errors.ts";
+import type { Dialect } from "./dialect.ts";
 
 /**
  * Problem details (RFC 9457) with the members `code`, `request_id` and, for wrong input, `errors`.
@@ -17,20 +17,21 @@ export function problemDialect(documentation: string): Dialect {
         code: error.row.wire,
         request_id: context.requestId,
         ...(error.fields.length === 0 ? {} : { errors: error.fields }),
-      }
+      };
       return {
         status: error.row.status,
-        headers: { 'content-type': 'application/problem+json', ...retryHeaders(error), ...error.headers },
+        headers: { "content-type": "application/problem+json", ...retryHeaders(error), ...error.headers },
         body: JSON.stringify(body),
-      }
+      };
     },
-  }
+  };
 }
 
 function retryHeaders(error: AppError): Record<string, string> {
-  const headers: Record<string, string> = {}
-  if (error.retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(error.retryAfterSeconds)))
+  const headers: Record<string, string> = {};
+  if (error.retryAfterSeconds !== undefined)
+    headers["retry-after"] = String(Math.max(1, Math.ceil(error.retryAfterSeconds)));
   // RFC 9110, section 11.6.1: a 401 names the scheme.
-  if (error.row.status === 401) headers['www-authenticate'] = 'Bearer'
-  return headers
+  if (error.row.status === 401) headers["www-authenticate"] = "Bearer";
+  return headers;
 }

@@ -49,7 +49,12 @@ test("nested fields are shown with their whole path and what they ask for", () =
 
 test("text of the document never becomes markup", () => {
   const hostile = '"><script>alert(1)</script><img src=x onerror=alert(1)>';
-  const about = { title: hostile, version: hostile, description: `${hostile} \`${hostile}\` **${hostile}**` };
+  const about = {
+    ...sampleProduct.about,
+    title: hostile,
+    version: hostile,
+    description: `${hostile} \`${hostile}\` **${hostile}**`,
+  };
   const routes = sampleProduct.routes.map((route) => ({
     ...route,
     summary: hostile,

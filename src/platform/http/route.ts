@@ -1,43 +1,48 @@
-import type { Readable } from 'node:stream'
-import type { z } from 'zod'
-import type { ErrorRow } from '../errors/errors.ts'
+import type { Readable } from "node:stream";
+import type { z } from "zod";
+import type { ErrorRow } from "../errors/errors.ts";
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** An answer that is not JSON made by the route itself: a page, a file, a stream. */
 export type RawAnswer = {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string | Buffer | Readable
-}
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer | Readable;
+};
 
 /** What a request may carry as body. */
 export type RequestBody =
-  | { readonly kind: 'json'; readonly schema: z.ZodObject; readonly isOptional?: boolean; readonly maxBytes?: number }
+  | { readonly kind: "json"; readonly schema: z.ZodObject; readonly isOptional?: boolean; readonly maxBytes?: number }
   /** Raw bytes of any content type, handed to the route unread. */
-  | { readonly kind: 'stream'; readonly description: string }
+  | { readonly kind: "stream"; readonly description: string };
 
 /** What a route answers when it succeeds. */
 export type SuccessAnswer =
-  | { readonly kind: 'json'; readonly status: 200 | 201 | 202; readonly schema: z.ZodType; readonly description: string }
-  | { readonly kind: 'empty'; readonly status: 204; readonly description: string }
   | {
-      readonly kind: 'raw'
-      readonly status: 200
-      readonly contentType: string
-      readonly description: string
-      /** Further statuses the route may answer by itself, such as 206. */
-      readonly also?: Readonly<Record<number, string>>
+      readonly kind: "json";
+      readonly status: 200 | 201 | 202;
+      readonly schema: z.ZodType;
+      readonly description: string;
     }
+  | { readonly kind: "empty"; readonly status: 204; readonly description: string }
+  | {
+      readonly kind: "raw";
+      readonly status: 200;
+      readonly contentType: string;
+      readonly description: string;
+      /** Further statuses the route may answer by itself, such as 206. */
+      readonly also?: Readonly<Record<number, string>>;
+    };
 
 /** What a route is given: the parts that its schemas have accepted, and for a stream body the unread bytes. */
 export type RouteInput<P, Q, B> = {
-  readonly params: P
-  readonly query: Q
-  readonly body: B
-  readonly headers: Readonly<Record<string, string | undefined>>
-  readonly stream: Readable | null
-}
+  readonly params: P;
+  readonly query: Q;
+  readonly body: B;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  readonly stream: Readable | null;
+};
 
 /**
  * One endpoint. Its schemas are what is checked and what is published; they must say all in JSON Schema, without
@@ -45,50 +50,50 @@ export type RouteInput<P, Q, B> = {
  */
 export type Route<C> = {
   /** The operation's name, for example `createDocument`; `<product>.<name>` in audit, OpenAPI and logs. */
-  readonly operation: string
-  readonly method: Method
+  readonly operation: string;
+  readonly method: Method;
   /** The canonical path first, then its aliases; `{name}` is a parameter. */
-  readonly paths: readonly [string, ...string[]]
+  readonly paths: readonly [string, ...string[]];
   /** Scopes that the token must hold, or null where no token is asked for. */
-  readonly scopes: readonly string[] | null
-  readonly summary: string
-  readonly description?: string
-  readonly tag: string
-  readonly params?: z.ZodObject
-  readonly query?: z.ZodObject
-  readonly body?: RequestBody
-  readonly answer: SuccessAnswer
+  readonly scopes: readonly string[] | null;
+  readonly summary: string;
+  readonly description?: string;
+  readonly tag: string;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: RequestBody;
+  readonly answer: SuccessAnswer;
   /** Failures of its own, besides those that every route can meet. */
-  readonly errors: readonly ErrorRow[]
+  readonly errors: readonly ErrorRow[];
   /** The answer holds a secret that is shown once: its stored copy is sealed and forgotten after one replay. */
-  readonly isAnswerSecret?: boolean
+  readonly isAnswerSecret?: boolean;
   /** Examples of request body and answer, by name, for the published document. */
-  readonly examples?: { readonly request?: unknown; readonly answer?: unknown }
+  readonly examples?: { readonly request?: unknown; readonly answer?: unknown };
   /** Not in the published document: pages and the document itself. */
-  readonly isHidden?: boolean
-  handle(call: C, input: RouteInput<never, never, never>): Promise<unknown>
-}
+  readonly isHidden?: boolean;
+  handle(call: C, input: RouteInput<never, never, never>): Promise<unknown>;
+};
 
-type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>
-type ParsedBody<B> = B extends { kind: 'json'; isOptional: true; schema: infer S }
+type Parsed<S> = S extends z.ZodType ? z.output<S> : Record<string, never>;
+type ParsedBody<B> = B extends { kind: "json"; isOptional: true; schema: infer S }
   ? Parsed<S> | null
-  : B extends { kind: 'json'; schema: infer S }
+  : B extends { kind: "json"; schema: infer S }
     ? Parsed<S>
-    : null
+    : null;
 
-type Spec<C, P, Q, B, A> = Omit<Route<C>, 'params' | 'query' | 'body' | 'answer' | 'handle'> & {
-  readonly params?: P
-  readonly query?: Q
-  readonly body?: B
-  readonly answer: A
-  handle(call: C, input: RouteInput<Parsed<P>, Parsed<Q>, ParsedBody<B>>): Promise<Answered<A>>
-}
+type Spec<C, P, Q, B, A> = Omit<Route<C>, "params" | "query" | "body" | "answer" | "handle"> & {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: B;
+  readonly answer: A;
+  handle(call: C, input: RouteInput<Parsed<P>, Parsed<Q>, ParsedBody<B>>): Promise<Answered<A>>;
+};
 
-type Answered<A> = A extends { kind: 'json'; schema: infer S }
+type Answered<A> = A extends { kind: "json"; schema: infer S }
   ? Parsed<S>
-  : A extends { kind: 'raw' }
+  : A extends { kind: "raw" }
     ? RawAnswer
-    : void
+    : void;
 
 /** Declares a route; the handler's input and answer are typed by its schemas. */
 export function routeFor<C>(): <
@@ -100,5 +105,5 @@ export function routeFor<C>(): <
   spec: Spec<C, P, Q, B, A>,
 ) => Route<C> {
   // The pipeline calls `handle` only with what these very schemas accepted, which the wider type cannot say.
-  return (spec) => spec as unknown as Route<C>
+  return (spec) => spec as unknown as Route<C>;
 }

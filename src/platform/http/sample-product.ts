@@ -185,5 +185,11 @@ export const sampleProduct: Product = {
   },
   errors: sampleErrors,
   migrations: [],
-  about: { title: "Letters", version: "1.0.0", description: "Letters that are signed. A sample for the tests." },
+  about: {
+    title: "Letters",
+    version: "1.0.0",
+    description: "Letters that are signed. A sample for the tests.",
+    tokenVariable: "LETTERS_TOKEN",
+    tags: {},
+  },
 };

@@ -44,6 +44,13 @@ export function secufile(services: Services, tokenCheck: TokenCheck): Product {
         "Documents that you encrypt before they leave you: kept, shown to whom you allow, told about by signed webhooks. " +
         "Every route answers under `/v1/secufile/…` and under `/v1/…`. A key of the built-in key service lets the server " +
         "unwrap data keys; a key that you keep elsewhere does not.",
+      tokenVariable: "SECUFILE_API_KEY",
+      tags: {
+        Documents: "Ciphertext and what is known of it: name, size, hash, key references, signers.",
+        Keys: "The built-in key service, and the release of a document's data key to a recipient.",
+        Webhooks: "Where you are told what happened, by signed deliveries that you can look at and replay.",
+        Tokens: "What your programs prove themselves with: scopes, expiry, networks, rotation.",
+      },
     },
   };
 }
