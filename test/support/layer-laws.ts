@@ -20,7 +20,19 @@ export const platformOrder: readonly string[] = [
 /** What a file of one role may import of its own product, and of the platform (null: any area). */
 type RoleRule = { readonly own: readonly string[]; readonly platform: readonly string[] | null };
 
-const ALL_ROLES = ["auth", "dialect", "routes", "schema", "operations", "store", "errors", "events", "jobs", "pages", "noun"];
+const ALL_ROLES = [
+  "auth",
+  "dialect",
+  "routes",
+  "schema",
+  "operations",
+  "store",
+  "errors",
+  "events",
+  "jobs",
+  "pages",
+  "noun",
+];
 const NOT_HTTP = platformOrder.filter((area) => area !== "http" && area !== "server");
 
 /** The table of roles. `platform/product.ts` holds types that any file may import. */

@@ -48,7 +48,9 @@ export async function startServer(options: TestServerOptions): Promise<TestServe
   const scheme = options.env?.["TABELLION_TLS_CERT"] === undefined ? "http" : "https";
   await Promise.race([
     output.seen(isWorker ? "works in the background" : "Tabellion answers at"),
-    ended.then((code) => Promise.reject(new Error(`the server ended with ${code}:\n${output.text()}`))),
+    ended.then((code) => {
+      throw new Error(`the server ended with ${code}:\n${output.text()}`);
+    }),
     rejectLater(() => `the server did not start:\n${output.text()}`),
   ]);
   return {

@@ -12,7 +12,7 @@ import {
   refsOf,
   rejectsWith,
   TENANT,
-} from "./blob-conformance.ts";
+} from "./blob-under-test.ts";
 import type { BlobRange, BlobStore } from "./blobs.ts";
 import { isBlobError } from "./errors.ts";
 import { CHUNK_BYTES, TAG_BYTES, TAIL_BYTES } from "./sealed-format.ts";

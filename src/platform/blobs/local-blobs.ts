@@ -163,11 +163,7 @@ class LocalBlobs implements BlobStore {
     const tenantDirectory = this.#directoryOf(tenantId);
     try {
       for (const shard of await absentAs([], () => readdir(tenantDirectory))) {
-        for (const ref of await readdir(join(tenantDirectory, shard))) {
-          if (!isId(REF_PREFIX, ref)) continue;
-          const stats = await absentAs(null, () => stat(join(tenantDirectory, shard, ref)));
-          if (stats !== null) yield { ref, createdAt: stats.mtime };
-        }
+        yield* listShard(join(tenantDirectory, shard));
       }
     } catch (error) {
       throw storageError(error);
@@ -323,4 +319,12 @@ async function isStoredAlready(path: string, file: IncomingFile): Promise<boolea
     await stored.close();
   }
   throw blobError("blob_exists", "the reference holds other bytes");
+}
+
+async function* listShard(directory: string): AsyncGenerator<ListedBlob, void, void> {
+  for (const ref of await readdir(directory)) {
+    if (!isId(REF_PREFIX, ref)) continue;
+    const stats = await absentAs(null, () => stat(join(directory, ref)));
+    if (stats !== null) yield { ref, createdAt: stats.mtime };
+  }
 }

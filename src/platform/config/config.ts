@@ -9,7 +9,7 @@ import {
   optionalText,
   path,
   readSetting,
-  text,
+  pattern,
   type Setting,
 } from "./settings.ts";
 
@@ -25,7 +25,7 @@ const rootKeyForm = {
 /** Every setting, in the order in which `tabellion config` prints them. */
 export const settings = {
   port: integer("TABELLION_PORT", "TCP port of the API.", { min: 0, max: 65_535, byDefault: 8080 }),
-  host: text("TABELLION_HOST", "Address to listen on; set 0.0.0.0 or :: to serve other machines.", {
+  host: pattern("TABELLION_HOST", "Address to listen on; set 0.0.0.0 or :: to serve other machines.", {
     allowed: "an IP address or localhost",
     pattern: /^(?:localhost|[0-9a-fA-F.:]+)$/,
     byDefault: "127.0.0.1",

@@ -103,7 +103,7 @@ export function path(variable: string, meaning: string, byDefault: string): Sett
     allowed: "a path",
     byDefault,
     parse(text) {
-      if (text?.includes("\0")) throw new Refused();
+      if (text?.includes("\0") === true) throw new Refused();
       return resolve(text ?? byDefault);
     },
   });
@@ -114,7 +114,7 @@ export function optionalPath(variable: string, meaning: string): Setting<string 
     allowed: "a path",
     byDefault: "(none)",
     parse(text) {
-      if (text?.includes("\0")) throw new Refused();
+      if (text?.includes("\0") === true) throw new Refused();
       return text === undefined ? null : resolve(text);
     },
   });
@@ -142,7 +142,7 @@ export function optionalText(
   );
 }
 
-export function text(
+export function pattern(
   variable: string,
   meaning: string,
   shape: { allowed: string; pattern: RegExp; byDefault: string },

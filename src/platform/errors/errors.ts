@@ -32,7 +32,8 @@ export class AppError extends Error {
   readonly retryAfterSeconds: number | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(area: string, code: string, row: ErrorRow, detail: string, extras: ErrorExtras = {}) {
+  constructor(name: { area: string; code: string }, row: ErrorRow, detail: string, extras: ErrorExtras = {}) {
+    const { area, code } = name;
     super(`${area}.${code}: ${detail}`, extras.cause === undefined ? undefined : { cause: extras.cause });
     this.name = "AppError";
     this.area = area;
@@ -53,7 +54,7 @@ export function errorsOf<T extends ErrorTable>(
   return (code, detail, extras) => {
     const row = table[code];
     if (row === undefined) throw new Error(`${area} has no error ${code}`);
-    return new AppError(area, code, row, detail, extras);
+    return new AppError({ area, code }, row, detail, extras);
   };
 }
 

@@ -121,7 +121,7 @@ function problemContent(rows: readonly ErrorRow[], product: Product, path: strin
   for (const row of rows) {
     const fields =
       row.wire === platformErrors.validation_failed.wire ? [{ parameter: "limit", reason: "must be 200 or less" }] : [];
-    const error = new AppError(product.name, row.wire, row, `${row.title}.`, { fields });
+    const error = new AppError({ area: product.name, code: row.wire }, row, `${row.title}.`, { fields });
     const failure = product.dialect.failure(error, { requestId: "req_01KB2Q6V9XJ4M8T3RZ5C7D1E0F", path });
     const type = failure.headers["content-type"] ?? "application/problem+json";
     const value: unknown = JSON.parse(failure.body);

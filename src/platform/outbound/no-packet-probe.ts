@@ -43,7 +43,7 @@ const wrong: string[] = [];
 for (const { url, code } of hostileUrls) {
   const calls: Promise<unknown>[] = [outbound.checkUrl(url), outbound.fetch(url, { redirects: 5 })];
   if (code === "address_not_allowed") {
-    const host = new URL(url).hostname.replace(/^\[|\]$/g, "");
+    const host = new URL(url).hostname.replaceAll(/^\[|\]$/g, "");
     calls.push(outbound.connectTcp({ host, port: 443 }), outbound.connectTls({ host, port: 443 }));
   }
   for (const seen of await Promise.all(calls.map(codeOf))) {

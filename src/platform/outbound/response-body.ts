@@ -21,8 +21,8 @@ export function limitedBody(message: IncomingMessage, limits: BodyLimits): Reada
     transform(chunk: Buffer, _encoding, done) {
       idle.refresh();
       receivedBytes += chunk.length;
-      if (receivedBytes <= maxResponseBytes) return done(null, chunk);
-      done(tooLarge(maxResponseBytes));
+      if (receivedBytes <= maxResponseBytes) done(null, chunk);
+      else done(tooLarge(maxResponseBytes));
     },
   });
   const idle = setTimeout(() => {

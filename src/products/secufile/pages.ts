@@ -37,7 +37,7 @@ function disposition(filename: string): string {
   const plain = filename.replaceAll(/[^\x20-\x7e]|["\\]/g, "_");
   const exact = encodeURIComponent(filename).replaceAll(
     /['()*]/g,
-    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+    (mark) => `%${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase()}`,
   );
   return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
 }

@@ -18,14 +18,16 @@ export async function sweepOrphanBlobs(services: Services, run: JobRun): Promise
   const oldest = new Date(services.clock.now().getTime() - ORPHAN_AGE_MS);
   for (let after = ""; ;) {
     const page = await services.db.directory((tx) => listTenantIds(tx, after, TENANTS_A_PAGE));
-    for (const tenantId of page) {
-      for await (const blob of services.blobs.list(tenantId)) {
-        run.signal.throwIfAborted();
-        if (blob.createdAt < oldest) await deleteBlob(services, tenantId, blob.ref);
-      }
-    }
+    for (const tenantId of page) await sweepTenant(services, tenantId, { oldest, run });
     const last = page.at(-1);
     if (last === undefined) return;
     after = last;
+  }
+}
+
+async function sweepTenant(services: Services, tenantId: string, limits: { oldest: Date; run: JobRun }): Promise<void> {
+  for await (const blob of services.blobs.list(tenantId)) {
+    limits.run.signal.throwIfAborted();
+    if (blob.createdAt < limits.oldest) await deleteBlob(services, tenantId, blob.ref);
   }
 }

@@ -25,7 +25,7 @@ export async function createKey(call: Call, name: string): Promise<KeyView> {
   key.fill(0);
   return call.write(async (tx) => {
     await insertKmsKey(tx, call.caller.tenantId, { id, generation: FIRST_GENERATION, name, sealedKey, now: call.now });
-    await auditKey(call, tx, "createKey", id, { name });
+    await auditKey(call, tx, "createKey", { id, details: { name } });
     return viewOf({ id, generation: FIRST_GENERATION, name, sealed_key: sealedKey, created_at: call.now });
   });
 }
@@ -51,7 +51,7 @@ export async function createDataKey(
   const dataKey = randomBytes(KEY_BYTES);
   return call.write(async (tx) => {
     const row = await keyOf(call, tx, id);
-    await auditKey(call, tx, "createDataKey", id, {});
+    await auditKey(call, tx, "createDataKey", { id });
     return {
       key_wrap: keyReference(id),
       plaintext_key: dataKey.toString("base64"),
@@ -69,7 +69,7 @@ export async function wrapKey(
   const plain = Buffer.from(plainBase64, "base64");
   return call.write(async (tx) => {
     const row = await keyOf(call, tx, id);
-    await auditKey(call, tx, "wrapKey", id, {});
+    await auditKey(call, tx, "wrapKey", { id });
     return { key_wrap: keyReference(id), wrapped_key: wrapUnder(call, row, plain).toString("base64") };
   });
 }
@@ -156,16 +156,15 @@ async function auditKey(
   call: Call,
   tx: Tx,
   operation: string,
-  id: string,
-  details: Record<string, unknown>,
+  target: { readonly id: string; readonly details?: Readonly<Record<string, unknown>> },
 ): Promise<void> {
   await recordAudit(tx, call.caller.tenantId, {
     action: `secufile.${operation}`,
     at: call.now,
     actor: actorOf(call),
-    resource: { type: "key", id },
+    resource: { type: "key", id: target.id },
     outcome: "success",
-    details,
+    details: target.details ?? {},
   });
 }
 
