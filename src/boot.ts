@@ -13,6 +13,7 @@ import { createPool } from "./platform/db/pool.ts";
 import { createDatabase, type Database } from "./platform/db/tx.ts";
 import { createEventHints } from "./platform/events/events.ts";
 import { idempotencyJobs } from "./platform/idempotency/jobs.ts";
+import { freeDeadClaims } from "./platform/idempotency/operations.ts";
 import { installJobs } from "./platform/jobs/install.ts";
 import { startJobs } from "./platform/jobs/runner.ts";
 import { createKeyring, objectKeyring, type Keyring } from "./platform/keys/keyring.ts";
@@ -89,6 +90,7 @@ async function bootInto(
     publicUrl: () => origin ?? `http://localhost:${config.port}`,
   };
   await writeFile(join(config.dataDirectory, "operator.token"), `${operatorToken(keyring)}\n`, { mode: 0o600 });
+  if (config.databaseUrl === null) await freeDeadClaims(db);
   const tokenCheck = createTokenCheck({ db, keyring, clock, log });
   stops.push(() => tokenCheck.stop());
   const products: readonly Product[] = [

@@ -6,7 +6,8 @@ import { platformError } from "../errors/platform-errors.ts";
 import type { Keyring } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
 import type { Caller } from "../product.ts";
-import { findDirectoryEntry, updateLastUsed, type DirectoryRow } from "./store.ts";
+import { createLastUses } from "./last-use.ts";
+import { findDirectoryEntry, type DirectoryRow } from "./store.ts";
 import { parseToken } from "./token.ts";
 
 /** Proves who holds a token. Owns the small memory of checked tokens and of their last use. */
@@ -26,17 +27,13 @@ export type TokenCheck = {
 /** Revocation must hold on every process within a second; half of it leaves room for a slow read. */
 const FRESH_MS = 500;
 const MAX_REMEMBERED = 20_000;
-const FLUSH_MS = 10_000;
-const LAST_USE_EVERY_MS = 60_000;
 
 type Remembered = { readonly row: DirectoryRow; readonly readAtMs: number };
-type Use = { readonly tenantId: string; readonly credentialId: string; readonly at: Date; readonly ip: string };
 
 export function createTokenCheck(options: { db: Database; keyring: Keyring; clock: Clock; log: Log }): TokenCheck {
   const { db, keyring, clock, log } = options;
   const remembered = new Map<string, Remembered>();
-  const pendingUses = new Map<string, Use>();
-  const writtenAtMs = new Map<string, number>();
+  const lastUses = createLastUses({ db, log, maxRemembered: MAX_REMEMBERED });
 
   async function read(lookupId: string): Promise<DirectoryRow | null> {
     const known = remembered.get(lookupId);
@@ -49,27 +46,6 @@ export function createTokenCheck(options: { db: Database; keyring: Keyring; cloc
     remembered.set(lookupId, { row, readAtMs });
     return row;
   }
-
-  function noteUse(row: DirectoryRow, at: Date, ip: string): void {
-    const lastMs = writtenAtMs.get(row.credential_id) ?? -Infinity;
-    if (at.getTime() - lastMs < LAST_USE_EVERY_MS) return;
-    if (writtenAtMs.size >= MAX_REMEMBERED) writtenAtMs.clear();
-    writtenAtMs.set(row.credential_id, at.getTime());
-    pendingUses.set(row.credential_id, { tenantId: row.tenant_id, credentialId: row.credential_id, at, ip });
-  }
-
-  async function flush(): Promise<void> {
-    const uses = [...pendingUses.values()];
-    pendingUses.clear();
-    for (const use of uses) {
-      await db.tenant(use.tenantId, (tx) => updateLastUsed(tx, use.tenantId, use), { durability: "buffered" });
-    }
-  }
-
-  const timer = setInterval(() => {
-    flush().catch((error: unknown) => log.warn({ error }, "last uses of tokens could not be written"));
-  }, FLUSH_MS);
-  timer.unref();
 
   return {
     async bearer(authorization, remoteAddress) {
@@ -87,7 +63,7 @@ export function createTokenCheck(options: { db: Database; keyring: Keyring; cloc
       if (row.ip_allow.length > 0 && !networkSet(row.ip_allow).has(remoteAddress)) {
         throw platformError("address_forbidden", `The token may not be used from ${remoteAddress}.`);
       }
-      noteUse(row, now, remoteAddress);
+      lastUses.note({ tenantId: row.tenant_id, credentialId: row.credential_id, at: now, ip: remoteAddress });
       return {
         tenantId: row.tenant_id,
         credentialId: row.credential_id,
@@ -97,11 +73,8 @@ export function createTokenCheck(options: { db: Database; keyring: Keyring; cloc
       };
     },
     forget: (lookupId) => void remembered.delete(lookupId),
-    flush,
-    async stop() {
-      clearInterval(timer);
-      await flush().catch((error: unknown) => log.warn({ error }, "last uses of tokens could not be written"));
-    },
+    flush: lastUses.flush,
+    stop: lastUses.stop,
   };
 }
 

@@ -2,7 +2,7 @@ import { recordAudit, type AuditActor, type AuditEntry } from "../audit/audit.ts
 import { isNetwork } from "../config/settings.ts";
 import type { Tx } from "../db/tx.ts";
 import { platformError } from "../errors/platform-errors.ts";
-import { pageOf, positionOf } from "../http/paging.ts";
+import { pageOf, positionOf } from "../db/paging.ts";
 import { newId } from "../ids/ids.ts";
 import type { Keyring } from "../keys/keyring.ts";
 import type { Call } from "../product.ts";
@@ -49,7 +49,9 @@ export async function issueToken(
   const { token, lookupId } = newToken(prefix, order.isLive);
   const id = newId("tok", context.now);
   const { product, name, createdBy, rotatedFrom } = order;
-  await insertCredential(tx, tenantId, { id, lookupId, product, name, createdBy, rotatedFrom, now: context.now });
+  const lifeSeconds = Math.round((order.expiresAt.getTime() - context.now.getTime()) / 1000);
+  const { now } = context;
+  await insertCredential(tx, tenantId, { id, lookupId, product, name, createdBy, rotatedFrom, lifeSeconds, now });
   await insertDirectoryEntry(tx, {
     lookup_id: lookupId,
     tenant_id: tenantId,
@@ -72,7 +74,8 @@ export async function issueToken(
     is_live: order.isLive,
     created_by: createdBy,
     rotated_from: rotatedFrom,
-    created_at: context.now,
+    created_at: now,
+    life_seconds: lifeSeconds,
     expires_at: order.expiresAt,
     revoked_at: null,
     last_used_at: null,
@@ -101,7 +104,7 @@ export async function createToken(
       rotatedFrom: null,
     };
     const { row, token } = await issueToken(tx, call.caller.tenantId, order, contextOf(call));
-    await recordAudit(tx, call.caller.tenantId, entryOf(call, product, "createToken", row, { scopes: row.scopes }));
+    await recordAudit(tx, call.caller.tenantId, entryOf(call, `${product}.createToken`, row, { scopes: row.scopes }));
     return { ...viewOf(row, call.now), token };
   });
 }
@@ -130,13 +133,16 @@ export async function revokeToken(
   const lookupId = await call.write(async (tx) => {
     const row = await tokenOf(call, tx, product, id);
     const isFirst = (await updateRevoked(tx, call.caller.tenantId, row.lookup_id, call.now)) === 1;
-    if (isFirst) await recordAudit(tx, call.caller.tenantId, entryOf(call, product, "revokeToken", row, {}));
+    if (isFirst) await recordAudit(tx, call.caller.tenantId, entryOf(call, `${product}.revokeToken`, row, {}));
     return row.lookup_id;
   });
   forget(lookupId);
 }
 
-/** A successor with the same rights; the old token ends after the overlap. */
+/**
+ * A successor with the same rights, which lives as long as the old token was made for; the old one ends after the
+ * overlap.
+ */
 export async function rotateToken(
   call: Call,
   product: string,
@@ -150,21 +156,20 @@ export async function rotateToken(
     refuseWiderScopes(call, old.scopes);
     if (statusOf(old, call.now) !== "active")
       throw credentialError("token_revoked", "Only a living token can be rotated.");
-    const lifeMs = old.expires_at.getTime() - old.created_at.getTime();
     const order = {
       product,
       name: old.name,
       scopes: old.scopes,
       ipAllow: old.ip_allow,
       isLive: old.is_live,
-      expiresAt: new Date(call.now.getTime() + lifeMs),
+      expiresAt: new Date(call.now.getTime() + old.life_seconds * 1000),
       createdBy: call.caller.credentialId,
       rotatedFrom: old.id,
     };
     const { row, token } = await issueToken(tx, call.caller.tenantId, order, contextOf(call));
     await updateExpiry(tx, call.caller.tenantId, old.lookup_id, endsAt);
     const details = { successor: row.id, old_ends_at: endsAt.toISOString() };
-    await recordAudit(tx, call.caller.tenantId, entryOf(call, product, "rotateToken", old, details));
+    await recordAudit(tx, call.caller.tenantId, entryOf(call, `${product}.rotateToken`, old, details));
     oldLookupId = old.lookup_id;
     return { ...viewOf(row, call.now), token };
   });
@@ -224,13 +229,12 @@ function viewOf(row: CredentialRow, now: Date): TokenView {
 
 function entryOf(
   call: Call,
-  product: string,
-  operation: string,
+  action: string,
   row: CredentialRow,
   details: Readonly<Record<string, unknown>>,
 ): AuditEntry {
   return {
-    action: `${product}.${operation}`,
+    action,
     at: call.now,
     actor: actorOf(call),
     resource: { type: "token", id: row.id },

@@ -12,7 +12,14 @@ const networkShape = z
   .max(50)
   .regex(/^[0-9a-fA-F:.]+(?:\/\d{1,3})?$/);
 
-export function tokenShapes(scopes: readonly [string, ...string[]]) {
+export type TokenShapes = ReturnType<typeof shapesOf>;
+
+/** What goes over the wire about tokens that can hold these scopes. */
+export function tokenShapes(scopes: readonly [string, ...string[]]): TokenShapes {
+  return shapesOf(scopes);
+}
+
+function shapesOf(scopes: readonly [string, ...string[]]) {
   const scope = z.enum(scopes);
   const token = z.strictObject({
     token_id: idShape("tok", "Id of the token; not the token itself."),
@@ -63,6 +70,6 @@ export function tokenShapes(scopes: readonly [string, ...string[]]) {
   };
 }
 
-export type CreateTokenRequest = z.output<ReturnType<typeof tokenShapes>["create"]>;
-export type RotateTokenRequest = z.output<ReturnType<typeof tokenShapes>["rotate"]>;
-export type TokenView = Omit<z.output<ReturnType<typeof tokenShapes>["token"]>, "scopes"> & { scopes: string[] };
+export type CreateTokenRequest = z.output<TokenShapes["create"]>;
+export type RotateTokenRequest = z.output<TokenShapes["rotate"]>;
+export type TokenView = z.output<TokenShapes["token"]>;

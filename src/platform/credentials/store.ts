@@ -1,6 +1,6 @@
 import { sql, type Statement } from "../db/sql.ts";
 import type { Tx } from "../db/tx.ts";
-import type { Position } from "../http/paging.ts";
+import type { Position } from "../db/paging.ts";
 
 /** What a token check reads. */
 export type DirectoryRow = {
@@ -42,13 +42,15 @@ export async function insertCredential(
     name: string;
     createdBy: string;
     rotatedFrom: string | null;
+    lifeSeconds: number;
     now: Date;
   },
 ): Promise<number> {
   return tx.run(sql`
-    insert into platform.credentials (tenant_id, id, lookup_id, product, name, created_by, rotated_from, created_at)
+    insert into platform.credentials
+      (tenant_id, id, lookup_id, product, name, created_by, rotated_from, life_seconds, created_at)
     values (${tenantId}, ${row.id}, ${row.lookupId}, ${row.product}, ${row.name}, ${row.createdBy}, ${row.rotatedFrom},
-            ${row.now})`);
+            ${row.lifeSeconds}, ${row.now})`);
 }
 
 /** A credential as its tenant sees it. */
@@ -63,6 +65,8 @@ export type CredentialRow = {
   created_by: string;
   rotated_from: string | null;
   created_at: Date;
+  /** For how long it was made; a rotation moves only `expires_at`. */
+  life_seconds: number;
   expires_at: Date;
   revoked_at: Date | null;
   last_used_at: Date | null;
@@ -77,7 +81,7 @@ export async function findCredential(
 ): Promise<CredentialRow | null> {
   return tx.one(sql<CredentialRow>`
     select c.id, c.lookup_id, c.name, c.product, d.scopes, d.ip_allow, d.is_live, c.created_by, c.rotated_from,
-           c.created_at, d.expires_at, d.revoked_at, c.last_used_at, c.last_used_ip
+           c.created_at, c.life_seconds::float8, d.expires_at, d.revoked_at, c.last_used_at, c.last_used_ip
       from platform.credentials c
       join platform.credential_directory d on d.lookup_id = c.lookup_id and d.tenant_id = c.tenant_id
      where c.tenant_id = ${tenantId} and c.product = ${product} and c.id = ${id}`);
@@ -91,7 +95,7 @@ export async function listCredentials(
 ): Promise<CredentialRow[]> {
   return tx.many(sql<CredentialRow>`
     select c.id, c.lookup_id, c.name, c.product, d.scopes, d.ip_allow, d.is_live, c.created_by, c.rotated_from,
-           c.created_at, d.expires_at, d.revoked_at, c.last_used_at, c.last_used_ip
+           c.created_at, c.life_seconds::float8, d.expires_at, d.revoked_at, c.last_used_at, c.last_used_ip
       from platform.credentials c
       join platform.credential_directory d on d.lookup_id = c.lookup_id and d.tenant_id = c.tenant_id
      where c.tenant_id = ${tenantId} and c.product = ${product} and c.id > ${position.afterId ?? ""}

@@ -3,15 +3,8 @@ import type { Database, Tx } from "../db/tx.ts";
 import type { TenantKeys } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
 import { idempotencyError } from "./errors.ts";
-import { deleteClaim, findKey, insertClaim, updateDone, updateShown, type KeyScope } from "./store.ts";
-
-/** An answer as it was sent first, byte for byte. */
-export type StoredAnswer = {
-  readonly status: number;
-  /** The headers that belong to the answer, the first request's id and date among them. */
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-};
+import { answerOfBytes, bytesOfAnswer, type StoredAnswer } from "./schema.ts";
+import { deleteClaim, findKey, insertClaim, updateDone, updateShown, type KeyRow, type KeyScope } from "./store.ts";
 
 export type ClaimRequest = {
   readonly tenantId: string;
@@ -40,6 +33,8 @@ export const KEPT_SECONDS = 48 * 3600;
 export const LEASE_SECONDS = 60;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_RETRY_AFTER_SECONDS = 5;
+/** A key that is freed again and again while one request asks for it is not worth more. */
+const MAX_CLAIM_ATTEMPTS = 3;
 
 const BARE = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const VERSION_4 = /^.{14}4.{4}[89ab]/i;
@@ -66,16 +61,9 @@ export function readIdempotencyKey(header: string | undefined, wants: "uuid-v4" 
  * `idempotency_key_reused` when the key belongs to another request.
  */
 export async function claimKey(db: Database, request: ClaimRequest, log: Log): Promise<{ claim: Claim } | Replay> {
-  const { tenantId, scope, keys } = request;
   const owner = randomUUID();
-  const order = { ...request, owner, leaseSeconds: LEASE_SECONDS, keptSeconds: KEPT_SECONDS };
-  // Buffered: should a crash lose the claim, then the later transaction with its effect is lost too.
-  const found = await db.tenant(
-    tenantId,
-    async (tx) => ((await insertClaim(tx, tenantId, scope, order)) === 1 ? null : findKey(tx, tenantId, scope)),
-    { durability: "buffered" },
-  );
-  if (found === null) return { claim: claimOf(db, request, owner, log) };
+  const found = await claimOrFind(db, request, owner);
+  if (found === "claimed") return { claim: claimOf(db, request, owner, log) };
   if (!found.fingerprint.equals(request.fingerprint)) {
     throw idempotencyError("idempotency_key_reused", "This Idempotency-Key was used for a request with other content.");
   }
@@ -85,16 +73,38 @@ export async function claimKey(db: Database, request: ClaimRequest, log: Log): P
       "The answer held a secret; it was replayed once and then forgotten.",
     );
   }
-  if (found.state === "running" || found.answer === null) {
-    throw idempotencyError("idempotency_key_in_flight", "A request with this Idempotency-Key is still running.", {
-      retryAfterSeconds: Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, found.lease_seconds)),
-    });
+  if (found.state === "running" || found.answer === null) throw inFlight(found.lease_seconds);
+  return replayOf(db, request, { isSecret: found.is_secret, sealed: found.answer });
+}
+
+async function claimOrFind(db: Database, request: ClaimRequest, owner: string): Promise<"claimed" | KeyRow> {
+  const { tenantId, scope } = request;
+  const order = { ...request, owner, leaseSeconds: LEASE_SECONDS, keptSeconds: KEPT_SECONDS };
+  for (let attempt = 1; attempt <= MAX_CLAIM_ATTEMPTS; attempt++) {
+    const found = await db.tenant(
+      tenantId,
+      async (tx) => ((await insertClaim(tx, tenantId, scope, order)) === 1 ? "claimed" : findKey(tx, tenantId, scope)),
+      // Should a crash lose the claim, then the later transaction with its effect is lost too.
+      { durability: "buffered" },
+    );
+    // Neither claimed nor found: its holder freed the key between the two statements, so it can be had now.
+    if (found !== null) return found;
   }
-  const stored = keys.open("idempotency-answers", found.answer, contextOf(scope));
+  throw inFlight(1);
+}
+
+function inFlight(leaseSeconds: number): Error {
+  return idempotencyError("idempotency_key_in_flight", "A request with this Idempotency-Key is still running.", {
+    retryAfterSeconds: Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, leaseSeconds)),
+  });
+}
+
+function replayOf(db: Database, request: ClaimRequest, stored: { isSecret: boolean; sealed: Buffer }): Replay {
+  const { tenantId, scope, keys } = request;
   return {
-    replay: JSON.parse(stored.toString("utf8")) as StoredAnswer,
+    replay: answerOfBytes(keys.open("idempotency-answers", stored.sealed, contextOf(scope))),
     async replayed() {
-      if (found.is_secret) await db.tenant(tenantId, (tx) => updateShown(tx, tenantId, scope));
+      if (stored.isSecret) await db.tenant(tenantId, (tx) => updateShown(tx, tenantId, scope));
     },
   };
 }
@@ -107,7 +117,7 @@ function claimOf(db: Database, request: ClaimRequest, owner: string, log: Log): 
   const { tenantId, scope, keys } = request;
   return {
     async complete(tx, answer) {
-      const bytes = Buffer.from(JSON.stringify(answer), "utf8");
+      const bytes = bytesOfAnswer(answer);
       if (bytes.length > MAX_ANSWER_BYTES)
         throw new Error(`an answer of ${bytes.length} bytes cannot be kept for a replay`);
       const sealed = keys.seal("idempotency-answers", bytes, contextOf(scope));

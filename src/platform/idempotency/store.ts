@@ -9,8 +9,6 @@ export type KeyRow = {
   state: "running" | "done" | "shown";
   answer: Buffer | null;
   is_secret: boolean;
-  created_at: Date;
-  is_lease_over: boolean;
   lease_seconds: number;
 };
 
@@ -40,7 +38,7 @@ export async function insertClaim(
 
 export async function findKey(tx: Tx, tenantId: string, scope: KeyScope): Promise<KeyRow | null> {
   return tx.one(sql<KeyRow>`
-    select fingerprint, state, answer, is_secret, created_at, lease_until < clock_timestamp() as is_lease_over,
+    select fingerprint, state, answer, is_secret,
            extract(epoch from lease_until - clock_timestamp())::float8 as lease_seconds
       from platform.idempotency_keys
      where tenant_id = ${tenantId} and operation = ${scope.operation} and key = ${scope.key}`);
@@ -77,13 +75,19 @@ export async function deleteClaim(tx: Tx, tenantId: string, scope: KeyScope, own
        and owner = ${owner} and state = 'running'`);
 }
 
-/** Removes keys past their retention, and secret answers older than promised; answers how many rows went. */
+/** Frees all keys whose requests are not done. Zero rows: there are none. */
+export async function deleteRunningClaims(tx: Tx, tenantId: string): Promise<number> {
+  return tx.run(sql`delete from platform.idempotency_keys where tenant_id = ${tenantId} and state = 'running'`);
+}
+
+/** Removes keys past their retention. Zero rows: there are none. */
 export async function deleteOldKeys(tx: Tx, tenantId: string, keptSeconds: number): Promise<number> {
   return tx.run(sql`
     delete from platform.idempotency_keys
      where tenant_id = ${tenantId} and created_at < clock_timestamp() - make_interval(secs => ${keptSeconds})`);
 }
 
+/** Forgets secret answers older than promised. Zero rows: there are none. */
 export async function updateOldSecrets(tx: Tx, tenantId: string, promisedSeconds: number): Promise<number> {
   return tx.run(sql`
     update platform.idempotency_keys

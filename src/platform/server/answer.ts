@@ -3,7 +3,7 @@ import { AppError } from "../errors/errors.ts";
 import { platformError } from "../errors/platform-errors.ts";
 import type { Dialect } from "../http/dialect.ts";
 import type { RawAnswer, SuccessAnswer } from "../http/route.ts";
-import type { StoredAnswer } from "../idempotency/idempotency.ts";
+import type { StoredAnswer } from "../idempotency/schema.ts";
 import { TenantShreddedError } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
 import { sqlState } from "../db/tx.ts";
@@ -56,8 +56,7 @@ export function toAppError(error: unknown, log: Log): AppError {
 }
 
 function fromFastify(error: unknown): AppError | null {
-  const code = sqlState(error);
-  switch (code) {
+  switch (sqlState(error) ?? "") {
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return platformError("payload_too_large", "The body is larger than this route takes.");
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":

@@ -1,6 +1,5 @@
-import { timingSafeEqual } from "node:crypto";
-import type { FastifyInstance } from "fastify";
-import { createHash } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
+import type { FastifyInstance, FastifyRequest } from "fastify";
 import { isLoopback } from "./loopback.ts";
 import type { ServerOptions } from "./listen.ts";
 
@@ -22,7 +21,7 @@ export function addOperatorRoutes(app: FastifyInstance, options: ServerOptions):
   app.get("/metrics", { config: { operation: "metrics" } }, async (request, reply) => {
     const { metricsToken } = options.services.config;
     const isAllowed =
-      isLoopback(request.ip) ||
+      isFromHere(request) ||
       (metricsToken !== null && isSame(request.headers.authorization ?? "", `Bearer ${metricsToken}`));
     if (!isAllowed) {
       reply.code(404);
@@ -31,6 +30,13 @@ export function addOperatorRoutes(app: FastifyInstance, options: ServerOptions):
     reply.type(options.metrics.registry.contentType);
     return options.metrics.registry.metrics();
   });
+}
+
+/** From this very machine, and not handed on by a proxy on it that nobody told us to believe. */
+function isFromHere(request: FastifyRequest): boolean {
+  const { forwarded, "x-forwarded-for": forwardedFor } = request.headers;
+  const isHandedOn = forwarded !== undefined || forwardedFor !== undefined;
+  return isLoopback(request.ip) && !(isHandedOn && isLoopback(request.socket.remoteAddress ?? ""));
 }
 
 function isSame(given: string, wanted: string): boolean {

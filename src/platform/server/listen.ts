@@ -1,5 +1,3 @@
-import { readFile } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { networkSet } from "../config/settings.ts";
 import { platformError } from "../errors/platform-errors.ts";
@@ -12,6 +10,7 @@ import type { Metrics } from "./metrics.ts";
 import { createPipeline, pathOf, type Entered, type Pipeline } from "./pipeline.ts";
 import { productOfPath, registerRoutes, type Registered } from "./registry.ts";
 import { addOperatorRoutes, type Readiness } from "./health.ts";
+import { SOCKET_LIMITS, socketServer, watchExchanges, type SocketLimits } from "./sockets.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -27,6 +26,7 @@ export type ServerOptions = {
   readonly smoother: Smoother;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
+  readonly limits?: SocketLimits;
 };
 
 export type RunningServer = {
@@ -37,17 +37,14 @@ export type RunningServer = {
 };
 
 const MAX_JSON_BYTES = 1024 * 1024;
-const HEAD_LIMIT_MS = 15_000;
-/** A connection on which nothing moves for so long is closed. */
-const IDLE_LIMIT_MS = 60_000;
-const KEEP_ALIVE_MS = 72_000;
 const MAX_PARAMETER_CHARACTERS = 300;
 const ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const;
 
 /** Starts the HTTP server with the routes of all products. */
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const { services, products } = options;
-  const app = await createApp(options);
+  const stopping: Stopping = { isStopping: false };
+  const app = await createApp(options, stopping);
   const pipeline = createPipeline(services, options.smoother);
   addOperatorRoutes(app, options);
   addRoutes(app, registerRoutes(products, services.config.areResponsesChecked), { options, pipeline });
@@ -55,48 +52,48 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     fail(options, request, reply, platformError("not_found", "No route answers at this path.")),
   );
   await app.listen({ port: services.config.port, host: services.config.host });
-  const address = app.server.address() as AddressInfo;
+  const { address, port } = addressOf(app);
   const scheme = services.config.tlsCertificatePath === null ? "http" : "https";
-  const host = address.address.includes(":") ? `[${address.address}]` : address.address;
+  const host = address.includes(":") ? `[${address}]` : address;
   const shown = ["0.0.0.0", "[::]"].includes(host) ? "localhost" : host;
   return {
-    origin: `${scheme}://${shown}:${address.port}`,
-    close: () => drain(app, services.config.drainSeconds * 1000),
+    origin: `${scheme}://${shown}:${port}`,
+    close: () => drain(app, stopping, services.config.drainSeconds * 1000),
   };
 }
 
-async function createApp(options: ServerOptions): Promise<FastifyInstance> {
+function addressOf(app: FastifyInstance): { address: string; port: number } {
+  const address = app.server.address();
+  if (address === null || typeof address === "string") throw new Error("the server listens on no port");
+  return address;
+}
+
+/** Set once, by `drain`. */
+type Stopping = { isStopping: boolean };
+
+async function createApp(options: ServerOptions, stopping: Stopping): Promise<FastifyInstance> {
   const { config } = options.services;
   const proxies = networkSet(config.trustedProxies);
-  const tls =
-    config.tlsCertificatePath === null || config.tlsKeyPath === null
-      ? null
-      : {
-          cert: await readFile(config.tlsCertificatePath),
-          key: await readFile(config.tlsKeyPath),
-          minVersion: "TLSv1.2",
-        };
-  const common = {
+  const serverFactory = await socketServer(config, options.limits ?? SOCKET_LIMITS);
+  const app = fastify({
+    serverFactory,
     bodyLimit: MAX_JSON_BYTES,
     genReqId: () => `req_${ulid()}`,
     trustProxy: (address: string) => proxies.has(address),
     routerOptions: { maxParamLength: MAX_PARAMETER_CHARACTERS, ignoreTrailingSlash: true },
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionTimeout: IDLE_LIMIT_MS,
-    forceCloseConnections: "idle" as const,
-    return503OnClosing: true,
-    clientErrorHandler: onMalformedHead(options),
+    forceCloseConnections: "idle",
+    // Requests that are on their way when the stop begins are answered, too.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => refuseHead(error, socket),
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       void fail(options, request, reply, error),
-  };
-  // The two constructors differ only in the server they make.
-  const app = (tls === null ? fastify(common) : fastify({ ...common, https: tls as never })) as FastifyInstance;
-  app.server.headersTimeout = HEAD_LIMIT_MS;
-  app.server.requestTimeout = 0; // large uploads take as long as bytes keep coming; `connectionTimeout` sees to that
+  });
+  const refuseHead = onMalformedHead(options, watchExchanges(app.server));
   app.setErrorHandler((error, request, reply) => fail(options, request, reply, error));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   addRequestLog(app, options);
+  endConnectionsWhen(app, stopping);
   return app;
 }
 
@@ -119,6 +116,7 @@ function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wir
 function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, taken: Map<string, Set<string>>): void {
   const { options, pipeline } = wiring;
   const entered = new WeakMap<FastifyRequest, Entered>();
+  const maxBytes = registered.route.body?.kind === "json" ? registered.route.body.maxBytes : undefined;
   for (const path of registered.paths) {
     const url = path.replaceAll(/\{([a-z_]+)\}/g, ":$1");
     const methods = taken.get(url) ?? new Set<string>();
@@ -128,6 +126,7 @@ function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, 
     app.route({
       method: registered.method,
       url,
+      ...(maxBytes === undefined ? {} : { bodyLimit: maxBytes }),
       config: { operation: registered.operation, isOpen: registered.isOpen },
       async onRequest(request, reply) {
         const open = openCallOf(options, request);
@@ -192,9 +191,14 @@ async function fail(
   const dialect = productOfPath(options.products, path).dialect;
   const context = { requestId: request.id, path, now: options.services.clock.now() };
   // A body that is not read to its end would be taken for the next request.
-  if (!request.raw.complete) reply.header("connection", "close");
+  if (hasBody(request) && !request.raw.complete) reply.header("connection", "close");
   await sendAnswer(reply, renderFailure(known, dialect, context));
   return reply;
+}
+
+function hasBody(request: FastifyRequest): boolean {
+  const { "content-length": length, "transfer-encoding": coding } = request.headers;
+  return coding !== undefined || (length !== undefined && length !== "0");
 }
 
 function addRequestLog(app: FastifyInstance, options: ServerOptions): void {
@@ -220,7 +224,19 @@ function addRequestLog(app: FastifyInstance, options: ServerOptions): void {
   });
 }
 
-async function drain(app: FastifyInstance, limitMs: number): Promise<void> {
+/** Node leaves a connection open for further requests when the one under way at the stop ends; that would hold up the stop. */
+function endConnectionsWhen(app: FastifyInstance, stopping: Stopping): void {
+  app.addHook("onSend", async (_request, reply) => {
+    if (stopping.isStopping) reply.header("connection", "close");
+  });
+  // The answer had begun before the stop did.
+  app.addHook("onResponse", async (request) => {
+    if (stopping.isStopping) request.raw.socket.end();
+  });
+}
+
+async function drain(app: FastifyInstance, stopping: Stopping, limitMs: number): Promise<void> {
+  stopping.isStopping = true;
   const timer = setTimeout(() => app.server.closeAllConnections(), limitMs);
   await app.close();
   clearTimeout(timer);

@@ -5,6 +5,7 @@ import type { AppError } from "../errors/errors.ts";
 import type { ServerOptions } from "./listen.ts";
 import { renderFailure } from "./answer.ts";
 import { productOfPath } from "./registry.ts";
+import type { Exchanges } from "./sockets.ts";
 
 type ParseError = Error & { code?: string; rawPacket?: Buffer; reason?: string };
 
@@ -12,34 +13,49 @@ type ParseError = Error & { code?: string; rawPacket?: Buffer; reason?: string }
  * Answers a request whose head cannot be parsed, in the dialect of the product that its path names, with a hint at
  * what is wrong. The parser stays strict: leniency here is how request smuggling begins.
  */
-export function onMalformedHead(options: ServerOptions): (error: Error, socket: Socket) => void {
+export function onMalformedHead(options: ServerOptions, exchanges: Exchanges): (error: Error, socket: Socket) => void {
   return (error: ParseError, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
       return;
     }
-    const head = (error.rawPacket ?? Buffer.alloc(0)).toString("latin1");
-    const path = /^[A-Z]+ (\/[^\s?]*)/.exec(head)?.[1] ?? "/";
-    const requestId = `req_${ulid()}`;
-    const failure = renderFailure(describe(error), productOfPath(options.products, path).dialect, {
-      requestId,
-      path,
-      now: options.services.clock.now(),
-    });
-    options.services.log.info(
-      { requestId, status: failure.status, code: error.code, ip: socket.remoteAddress },
-      "malformed request",
-    );
-    const headers = {
-      ...failure.headers,
-      connection: "close",
-      "content-length": String(Buffer.byteLength(failure.body)),
-    };
-    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-    socket.end(
-      `HTTP/1.1 ${failure.status} ${reasonOf(failure.status)}\r\n${lines.join("\r\n")}\r\n\r\n${failure.body}`,
-    );
+    const last = exchanges.of(socket).at(-1);
+    if (last?.request.complete === true) {
+      // The bytes after a whole request are bad: its answer must not be replaced by one to them.
+      last.response.once("close", () => socket.destroySoon());
+      return;
+    }
+    if (last?.response.headersSent === true || exchanges.of(socket).length > 1) {
+      socket.destroy();
+      return;
+    }
+    answer(options, error, socket);
   };
+}
+
+function answer(options: ServerOptions, error: ParseError, socket: Socket): void {
+  const head = (error.rawPacket ?? Buffer.alloc(0)).toString("latin1");
+  const path = /^[A-Z]+ (\/[^\s?]*)/.exec(head)?.[1] ?? "/";
+  const requestId = `req_${ulid()}`;
+  const failure = renderFailure(describe(error), productOfPath(options.products, path).dialect, {
+    requestId,
+    path,
+    now: options.services.clock.now(),
+  });
+  options.services.log.info(
+    { requestId, status: failure.status, code: error.code, ip: socket.remoteAddress },
+    "malformed request",
+  );
+  const headers = {
+    ...failure.headers,
+    connection: "close",
+    "content-length": String(Buffer.byteLength(failure.body)),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.write(
+    `HTTP/1.1 ${failure.status} ${reasonOf(failure.status)}\r\n${lines.join("\r\n")}\r\n\r\n${failure.body}`,
+  );
+  socket.destroySoon();
 }
 
 function reasonOf(status: number): string {
@@ -47,7 +63,7 @@ function reasonOf(status: number): string {
 }
 
 function describe(error: ParseError): AppError {
-  switch (error.code) {
+  switch (error.code ?? "") {
     case "HPE_HEADER_OVERFLOW":
       return platformError("headers_too_large", "The head of the request is larger than 16 KiB.");
     case "ERR_HTTP_REQUEST_TIMEOUT":

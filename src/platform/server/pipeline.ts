@@ -5,7 +5,8 @@ import { AppError } from "../errors/errors.ts";
 import { platformError } from "../errors/platform-errors.ts";
 import type { RawAnswer, RouteInput } from "../http/route.ts";
 import { fingerprintOf } from "../idempotency/fingerprint.ts";
-import { claimKey, readIdempotencyKey, type Claim, type StoredAnswer } from "../idempotency/idempotency.ts";
+import { claimKey, readIdempotencyKey, type Claim } from "../idempotency/idempotency.ts";
+import type { StoredAnswer } from "../idempotency/schema.ts";
 import { rateLimitHeaders } from "../limits/ratelimit-headers.ts";
 import type { Smoother } from "../limits/smoothing.ts";
 import type { Call, Caller, OpenCall, Services } from "../product.ts";
@@ -91,11 +92,15 @@ async function carryOutAs(registered: Registered & { isOpen: false }, reply: Fas
   if ("replay" in claimed) {
     reply.header("idempotent-replayed", "true");
     await sendAnswer(reply, claimed.replay);
-    await claimed.replayed();
+    // A client that went away before its end has not seen the secret; it may ask again.
+    if (reply.raw.writableFinished) await claimed.replayed();
     return;
   }
   await sendAnswer(reply, await underClaim(registered, work, keys, claimed.claim));
 }
+
+/** Puts the answer into the transaction of its effect, which may be tried several times. */
+type Keep = { begin(): void; answer(tx: Tx, value: unknown): Promise<void> };
 
 /** Runs the operation so that its answer is stored with its effect, or the key is free again. */
 async function underClaim(
@@ -106,15 +111,21 @@ async function underClaim(
 ): Promise<StoredAnswer> {
   const { open, caller, input, request } = work;
   let stored: StoredAnswer | null = null;
-  const store = async (tx: Tx, value: unknown): Promise<void> => {
-    stored = renderSuccess(registered.route.answer, checked(registered, value), open.requestId, open.now);
-    await claim.complete(tx, stored);
+  const keep: Keep = {
+    begin() {
+      // What an earlier attempt of this transaction had made is rolled back.
+      stored = null;
+    },
+    async answer(tx, value) {
+      stored = renderSuccess(registered.route.answer, checked(registered, value), open.requestId, open.now);
+      await claim.complete(tx, stored);
+    },
   };
   try {
-    const value = await registered.route.handle(callOf(work, keys, store), input as never);
+    const value = await registered.route.handle(callOf(work, keys, keep), input as never);
     if (stored !== null) return stored;
     // The operation changed nothing in a transaction of its own; its answer is stored all the same.
-    await open.services.db.tenant(caller.tenantId, (tx) => store(tx, value));
+    await open.services.db.tenant(caller.tenantId, (tx) => keep.answer(tx, value));
     return stored ?? renderSuccess(registered.route.answer, value, open.requestId, open.now);
   } catch (error) {
     if (stored === null && isLasting(error)) {
@@ -135,7 +146,7 @@ function isLasting(error: unknown): error is AppError {
   return status >= 400 && status < 500 && ![401, 403, 408, 413, 415, 429].includes(status);
 }
 
-function callOf(work: Work, keys: Call["keys"], store: ((tx: Tx, value: unknown) => Promise<void>) | null): Call {
+function callOf(work: Work, keys: Call["keys"], keep: Keep | null): Call {
   const { open, caller } = work;
   const { db } = open.services;
   return {
@@ -145,8 +156,9 @@ function callOf(work: Work, keys: Call["keys"], store: ((tx: Tx, value: unknown)
     read: (run) => db.tenant(caller.tenantId, run),
     write: (run) =>
       db.tenant(caller.tenantId, async (tx) => {
+        keep?.begin();
         const value = await run(tx);
-        if (store !== null) await store(tx, value);
+        await keep?.answer(tx, value);
         return value;
       }),
   };

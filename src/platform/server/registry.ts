@@ -1,11 +1,10 @@
 import { compileAnswerCheck, compileParser, type Parser } from "../http/schema-check.ts";
 import type { Route } from "../http/route.ts";
 import type { Call, OpenCall, Product } from "../product.ts";
-
 import { publishedRoutes } from "./published.ts";
 
 /** What a route's schema makes of an input. */
-export type AnyParser = Parser<Record<string, unknown>>;
+export type AnyParser = Parser;
 
 /** A route with what is compiled from its schemas once. */
 export type Registered = {

@@ -1,6 +1,6 @@
 import { sql } from "../db/sql.ts";
 import type { Tx } from "../db/tx.ts";
-import type { Position } from "../http/paging.ts";
+import type { Position } from "../db/paging.ts";
 
 export type TenantRow = { id: string; name: string; is_demo: boolean; created_at: Date; deleted_at: Date | null };
 
