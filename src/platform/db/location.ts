@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
-import { chmod, mkdir, readFile, stat, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { StartError } from "../errors/start-error.ts";
 import { copyPrograms, findPrograms, isReachableBy, type Programs } from "./programs.ts";
 
 /** PostgreSQL refuses to run as root; started by root it runs under this account (`nobody` almost everywhere). */
 export const POSTGRES_UID = 65_534;
+const NOTE = "postgres.location";
 const SHARED_BASE = "/var/lib/tabellion";
 /** A Unix socket's path has room for 107 bytes, of which `/.s.PGSQL.5432` takes 14. */
 const MAX_SOCKET_FOLDER_BYTES = 90;
@@ -23,30 +25,41 @@ export type Location = {
 /**
  * Decides where the database lives: where `data/postgres.location` says it already is; else in `wantedBase`; else in
  * `data/postgres`. Where root starts it and the unprivileged account cannot reach that folder or the programs, it
- * lives with a copy of the programs below `/var/lib/tabellion/<hash of the data path>`. The choice is noted in
- * `data/postgres.location`.
+ * lives with a copy of the programs below `/var/lib/tabellion/<hash of the data path>`.
  */
 export async function locate(dataDirectory: string, wantedBase: string | null): Promise<Location> {
   const uid = process.getuid?.() === 0 ? POSTGRES_UID : null;
   await mkdir(dataDirectory, { recursive: true, mode: uid === null ? 0o700 : 0o711 });
-  const note = join(dataDirectory, "postgres.location");
-  const noted = (await readFile(note, "utf8").catch(() => "")).trim();
+  const noted = await readNote(dataDirectory);
   const base = noted === "" ? await chooseBase(dataDirectory, wantedBase, uid) : noted;
   await refuseMoved(base, noted, dataDirectory);
   let programs = await findPrograms();
   if (uid !== null && !(await isReachableBy(uid, programs.directory))) programs = await copyPrograms(programs, base);
   await mkdir(base, { recursive: true, mode: 0o755 });
   if (uid !== null && !(await isReachableBy(uid, base))) {
-    throw new Error(`uid ${uid} cannot reach ${base}; set TABELLION_PG_DIR to a folder whose parents it may enter`);
+    throw new StartError(
+      `uid ${uid} cannot reach ${base}; set TABELLION_PG_DIR to a folder whose parents it may enter`,
+    );
   }
-  if (noted === "") await writeFile(note, `${base}\n`, { mode: 0o600 });
   return { base, programs, socketFolder: await socketFolderOf(base), uid };
 }
 
 /** Where the database of `dataDirectory` was put, or null when none has been started there. Changes nothing. */
 export async function findLocation(dataDirectory: string): Promise<Pick<Location, "base" | "socketFolder"> | null> {
-  const base = (await readFile(join(dataDirectory, "postgres.location"), "utf8").catch(() => "")).trim();
+  const base = await readNote(dataDirectory);
   return base === "" ? null : { base, socketFolder: await socketFolderOf(base) };
+}
+
+/** Notes the choice in `data/postgres.location`. To be called once the cluster is there, so that a note never lies. */
+export async function noteLocation(dataDirectory: string, base: string): Promise<void> {
+  if ((await readNote(dataDirectory)) === base) return;
+  const file = join(dataDirectory, NOTE);
+  await writeFile(`${file}.new`, `${base}\n`, { mode: 0o600, flush: true });
+  await rename(`${file}.new`, file);
+}
+
+async function readNote(dataDirectory: string): Promise<string> {
+  return (await readFile(join(dataDirectory, NOTE), "utf8").catch(() => "")).trim();
 }
 
 async function chooseBase(dataDirectory: string, wantedBase: string | null, uid: number | null): Promise<string> {
@@ -66,7 +79,7 @@ async function refuseMoved(base: string, noted: string, dataDirectory: string): 
     () => false,
   );
   if (!isThere) {
-    throw new Error(
+    throw new StartError(
       `${dataDirectory}/postgres.location says that the database is in ${base}, which is not there; ` +
         `move it there, correct the file, or restore a backup into an empty folder`,
     );

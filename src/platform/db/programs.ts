@@ -1,6 +1,8 @@
 import { access, chmod, cp, mkdir, readFile, readlink, rename, rm, stat, symlink } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import { basename, dirname, join, resolve } from "node:path";
+import { StartError } from "../errors/start-error.ts";
 
 /** Where PostgreSQL's programs are: `bin/postgres`, `bin/initdb` and their libraries. */
 export type Programs = { readonly directory: string; readonly version: string };
@@ -14,7 +16,7 @@ export async function findPrograms(): Promise<Programs> {
     // The package exports only its entry; its folder is two levels above.
     manifestPath = join(dirname(dirname(require.resolve(name))), "package.json");
   } catch (error) {
-    throw new Error(
+    throw new StartError(
       `PostgreSQL for this machine (${name}) is not installed. Run npm ci without --omit=optional, or set DATABASE_URL`,
       { cause: error },
     );
@@ -37,7 +39,7 @@ async function linkLibraries(packageDirectory: string): Promise<void> {
   const links = JSON.parse(listed) as Link[];
   for (const link of links) {
     const target = join(packageDirectory, link.target);
-    if (await readlink(target).catch(() => null)) continue;
+    if ((await readlink(target).catch(() => null)) !== null) continue;
     const isThere = await access(target).then(
       () => true,
       () => false,
@@ -58,13 +60,13 @@ export async function copyPrograms(programs: Programs, base: string): Promise<Pr
     () => false,
   );
   if (isThere) return { directory, version: programs.version };
-  const partial = `${directory}.partial`;
-  await rm(partial, { recursive: true, force: true });
+  const partial = `${directory}.partial-${randomBytes(6).toString("hex")}`;
   await mkdir(base, { recursive: true, mode: 0o755 });
   await cp(programs.directory, partial, { recursive: true, verbatimSymlinks: true });
   await chmod(partial, 0o755);
-  await rm(directory, { recursive: true, force: true });
-  await rename(partial, directory);
+  // Another that starts now may have been first: what it put there is as good.
+  await rename(partial, directory).catch(() => rm(partial, { recursive: true }));
+  await access(join(directory, "bin", "postgres"));
   return { directory, version: programs.version };
 }
 

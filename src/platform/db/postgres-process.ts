@@ -1,0 +1,70 @@
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
+
+const STOP_LIMIT_MS = 60_000;
+const POLL_MS = 20;
+
+/** The number in a cluster's `postmaster.pid`, or null when there is none. */
+export async function readPostmasterPid(cluster: string): Promise<number | null> {
+  const text = await readFile(join(cluster, "postmaster.pid"), "utf8").catch(() => "");
+  const pid = Number(text.split("\n")[0]);
+  return Number.isInteger(pid) && pid > 0 ? pid : null;
+}
+
+/** Whether `pid` is a PostgreSQL that runs; after a reboot the number may belong to something else. */
+export async function isLivePostgres(pid: number): Promise<boolean> {
+  return isAlive(pid) && (await isPostgres(pid));
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !isZombie(pid);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** Ended, but not yet collected by a parent: some containers have a first process that never does. */
+function isZombie(pid: number): boolean {
+  try {
+    const facts = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return facts.slice(facts.lastIndexOf(")") + 2).startsWith("Z");
+  } catch {
+    return false; // no such file system here, as on macOS: the answer of kill stands
+  }
+}
+
+async function isPostgres(pid: number): Promise<boolean> {
+  const { stdout } = await promisify(execFile)("ps", ["-o", "comm=", "-p", String(pid)]).catch(async () => ({
+    stdout: await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "postgres"),
+  }));
+  return stdout.includes("postgres");
+}
+
+/** Whether the process that started `pid` is gone for sure: its child was handed to the first process. */
+export async function isAbandoned(pid: number): Promise<boolean> {
+  const { stdout } = await promisify(execFile)("ps", ["-o", "ppid=", "-p", String(pid)]).catch(async () => {
+    const facts = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+    return { stdout: facts.slice(facts.lastIndexOf(")") + 2).split(" ")[1] ?? "" };
+  });
+  return stdout.trim() === "1";
+}
+
+/** Fast shutdown (SIGINT): open transactions are rolled back, committed ones are safe; SIGQUIT when that takes too long. */
+export async function endPostgres(pid: number): Promise<void> {
+  for (const signal of ["SIGINT", "SIGQUIT"] as const) {
+    if (!isAlive(pid)) return;
+    process.kill(pid, signal);
+    const deadline = Date.now() + STOP_LIMIT_MS;
+    while (Date.now() < deadline) {
+      if (!isAlive(pid)) return;
+      await delay(POLL_MS);
+    }
+  }
+  throw new Error(`PostgreSQL (process ${pid}) does not end`);
+}
