@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { open, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { link, open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { StartError } from "../errors/start-error.ts";
 
 /** One generation of the root key: 32 bytes that open the tenants' keys. */
 export type RootGeneration = { readonly generation: number; readonly key: Buffer };
@@ -9,9 +10,10 @@ export type RootGeneration = { readonly generation: number; readonly key: Buffer
 export type RootKey = { readonly newest: RootGeneration; readonly previous: RootGeneration | null };
 
 const FILE = "root.key";
+const KEY_BYTES = 32;
 
 /** The root key cannot be used: absent where data exists, unreadable, or open to others. */
-export class RootKeyError extends Error {
+export class RootKeyError extends StartError {
   override readonly name = "RootKeyError";
 }
 
@@ -50,31 +52,66 @@ export async function loadRootKey(
 ): Promise<RootKey> {
   if (fromSetting !== null) return parseRootKey(fromSetting);
   const file = join(dataDirectory, FILE);
-  const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
-    throw new RootKeyError(`${file} cannot be read`, { cause: error });
-  });
-  if (text !== null) {
-    const { mode } = await stat(file);
-    if ((mode & 0o077) !== 0) throw new RootKeyError(`${file} can be read by others; run: chmod 600 ${file}`);
-    return parseRootKey(text);
-  }
+  const known = await readRootKey(file);
+  if (known !== null) return known;
   if (!mayCreate) {
     throw new RootKeyError(
       `${file} is missing, but the database holds data sealed under it; put it back or set TABELLION_ROOT_KEY`,
     );
   }
-  const made: RootKey = { newest: { generation: 1, key: randomBytes(32) }, previous: null };
-  await writeRootKey(dataDirectory, made);
+  await createRootKey(file, { newest: { generation: 1, key: randomBytes(KEY_BYTES) }, previous: null });
+  const made = await readRootKey(file);
+  if (made === null) throw new RootKeyError(`${file} was removed while the server started`);
   return made;
+}
+
+async function readRootKey(file: string): Promise<RootKey | null> {
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    if (hasCode(error, "ENOENT")) return null;
+    throw new RootKeyError(`${file} cannot be read`, { cause: error });
+  });
+  if (text === null) return null;
+  const { mode } = await stat(file);
+  if ((mode & 0o077) !== 0) throw new RootKeyError(`${file} can be read by others; run: chmod 600 ${file}`);
+  return parseRootKey(text);
+}
+
+/**
+ * Of two that start on one folder the first one's key stands, and both use it: a link is refused where a file is.
+ * A key that replaced another one would leave what that one has sealed without a key.
+ */
+async function createRootKey(file: string, root: RootKey): Promise<void> {
+  const draft = await writeDraft(file, root);
+  try {
+    await link(draft, file);
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
+  } finally {
+    await rm(draft, { force: true });
+  }
+  await syncFolder(file);
 }
 
 /** Replaces the file `root.key` as a whole; on disk before this returns. */
 export async function writeRootKey(dataDirectory: string, root: RootKey): Promise<void> {
   const file = join(dataDirectory, FILE);
-  await writeFile(`${file}.new`, formatRootKey(root), { mode: 0o600, flush: true });
-  await rename(`${file}.new`, file);
+  await rename(await writeDraft(file, root), file);
+  await syncFolder(file);
+}
+
+/** A complete file beside `file`, readable to nobody else from its first moment on. */
+async function writeDraft(file: string, root: RootKey): Promise<string> {
+  const draft = `${file}.${randomBytes(8).toString("hex")}`;
+  await writeFile(draft, formatRootKey(root), { mode: 0o600, flag: "wx", flush: true });
+  return draft;
+}
+
+async function syncFolder(file: string): Promise<void> {
   const folder = await open(dirname(file));
   await folder.sync();
   await folder.close();
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
 }
