@@ -89,3 +89,9 @@ export async function deleteEventsBefore(
                    order by id
                    limit ${options.limit})`);
 }
+
+/** How many events wait to be handed to their receivers. */
+export async function countQueuedEvents(tx: Tx): Promise<number> {
+  const row = await tx.one(sql<{ count: string }>`select count(*) as count from platform.event_queue`);
+  return Number(row?.count);
+}

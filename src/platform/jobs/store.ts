@@ -55,3 +55,12 @@ export async function deleteDeadWorkers(tx: Tx, seconds: number): Promise<number
   return tx.run(sql`
     delete from platform.job_workers where beat_at < clock_timestamp() - make_interval(secs => ${seconds})`);
 }
+
+/** Jobs that are to run now or later, and those that have used up their attempts. */
+export async function countJobs(tx: Tx): Promise<{ waiting: number; exhausted: number }> {
+  const row = await tx.one(sql<{ waiting: string; exhausted: string }>`
+    select count(*) filter (where attempts < max_attempts) as waiting,
+           count(*) filter (where attempts >= max_attempts) as exhausted
+      from graphile_worker._private_jobs`);
+  return { waiting: Number(row?.waiting), exhausted: Number(row?.exhausted) };
+}
