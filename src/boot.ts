@@ -11,11 +11,14 @@ import { startEmbedded } from "./platform/db/embedded.ts";
 import { migrate } from "./platform/db/migrate.ts";
 import { createPool } from "./platform/db/pool.ts";
 import { createDatabase, type Database } from "./platform/db/tx.ts";
+import { StartError } from "./platform/errors/start-error.ts";
 import { createEventHints } from "./platform/events/events.ts";
+import { countQueuedEvents } from "./platform/events/store.ts";
 import { idempotencyJobs } from "./platform/idempotency/jobs.ts";
 import { freeDeadClaims } from "./platform/idempotency/operations.ts";
 import { installJobs } from "./platform/jobs/install.ts";
 import { startJobs } from "./platform/jobs/runner.ts";
+import { countJobs } from "./platform/jobs/store.ts";
 import { createKeyring, objectKeyring, type Keyring } from "./platform/keys/keyring.ts";
 import { loadRootKey } from "./platform/keys/root-key.ts";
 import { countTenantKeys } from "./platform/keys/store.ts";
@@ -26,7 +29,7 @@ import { createOutbound } from "./platform/outbound/outbound.ts";
 import { platformMigrations } from "./platform/platform-migrations.ts";
 import type { Product, Services } from "./platform/product.ts";
 import { listen } from "./platform/server/listen.ts";
-import { createMetrics } from "./platform/server/metrics.ts";
+import { createMetrics, type Metrics } from "./platform/server/metrics.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
 import { secufile } from "./products/secufile/product.ts";
@@ -121,9 +124,12 @@ async function openDatabase(stops: Stops, config: Config, log: Log): Promise<Dat
   });
   const db = createDatabase({ pool, log, commitFaultPercent: config.commitFaultPercent });
   stops.push(() => db.close());
-  const skewMs = await db.clockSkewMs();
+  const skewMs = await db.clockSkewMs().catch((error: unknown) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StartError(`the database of DATABASE_URL cannot be used: ${reason}`, { cause: error });
+  });
   if (Math.abs(skewMs) > SKEW_LIMIT_MS) {
-    throw new Error(
+    throw new StartError(
       `the clocks of this machine and of the database differ by ${Math.round(skewMs)} ms; set them right`,
     );
   }
@@ -169,6 +175,7 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
 
 async function startServer(stops: Stops, services: Services, products: readonly Product[]): Promise<string> {
   const metrics = createMetrics();
+  addGauges(metrics, services.db);
   const server = await listen({
     services,
     products,
@@ -177,9 +184,23 @@ async function startServer(stops: Stops, services: Services, products: readonly 
     readiness: {
       check: async () => ({ database: await services.db.isReachable(READY_LIMIT_MS) }),
     },
+  }).catch((error: unknown) => {
+    throw listenFailure(error, services.config);
   });
   stops.push(() => server.close());
   return server.origin;
+}
+
+/** What an operator can mend about the address, the port or the certificate, in words; else the error as it came. */
+function listenFailure(error: unknown, config: Config): unknown {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const reason = LISTEN_REASONS[code];
+  if (reason !== undefined) {
+    return new StartError(`cannot listen on ${config.host} port ${config.port}: ${reason}`, { cause: error });
+  }
+  if (!code.startsWith("ERR_OSSL")) return error;
+  const files = `${config.tlsCertificatePath} and ${config.tlsKeyPath}`;
+  return new StartError(`${files} are no certificate and key that belong together, in PEM`, { cause: error });
 }
 
 /** Where the server will answer, as `listen` will say. */
@@ -189,7 +210,35 @@ function expectedOrigin(config: Config): string {
   return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${config.port}`;
 }
 
+function addGauges(metrics: Metrics, db: Database): void {
+  const { pool } = db;
+  metrics.gauge("tabellion_events_waiting", "Events not handed to receivers yet.", () =>
+    db.directory(countQueuedEvents),
+  );
+  metrics.gauge(
+    "tabellion_jobs_waiting",
+    "Jobs to run now or later.",
+    async () => (await db.directory(countJobs)).waiting,
+  );
+  metrics.gauge(
+    "tabellion_jobs_exhausted",
+    "Jobs that failed as often as they may; the operator has to look.",
+    async () => (await db.directory(countJobs)).exhausted,
+  );
+  metrics.gauge(
+    "tabellion_db_connections_busy",
+    "Database connections in use.",
+    async () => pool.totalCount - pool.idleCount,
+  );
+  metrics.gauge("tabellion_db_requests_waiting", "Requests waiting for a connection.", async () => pool.waitingCount);
+}
+
 const READY_LIMIT_MS = 2_000;
+const LISTEN_REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: "another program listens there; choose another port by TABELLION_PORT",
+  EADDRNOTAVAIL: "this machine does not have that address; see TABELLION_HOST",
+  EACCES: "this account may not listen there; choose a port above 1023 by TABELLION_PORT",
+};
 
 async function readVersion(): Promise<string> {
   const manifest: unknown = JSON.parse(await readFile(new URL("../package.json", import.meta.url), "utf8"));

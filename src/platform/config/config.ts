@@ -159,6 +159,13 @@ export function unknownVariables(
   return Object.keys(environment).filter((name) => name.startsWith("TABELLION_") && !known.has(name));
 }
 
+/** The passphrase of backups, or null. No setting of the server: its process is not to hold it. */
+export function readBackupPassphrase(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): string | null {
+  return environment["TABELLION_BACKUP_PASSPHRASE"] ?? null;
+}
+
 function checkTogether(config: Config): void {
   if ((config.databaseUrl === null) !== (config.databaseOwnerUrl === null)) {
     const missing = config.databaseUrl === null ? settings.databaseUrl : settings.databaseOwnerUrl;

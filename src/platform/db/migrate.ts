@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
+import { StartError } from "../errors/start-error.ts";
 import type { Log } from "../log/log.ts";
 
 /** Where one area keeps its forward-only SQL files, `0001_<what>.sql`, run in the order of their names. */
@@ -17,7 +18,7 @@ type Migration = {
 };
 
 /** The database does not fit this version of the program; the start must stop. */
-export class MigrationError extends Error {
+export class MigrationError extends StartError {
   override readonly name = "MigrationError";
 }
 
@@ -28,6 +29,8 @@ export type MigrateOptions = {
   readonly log: Log;
 };
 
+const MIN_VERSION = 15;
+const CONNECT_TIMEOUT_MS = 10_000;
 const MAX_SCHEMA_RACES = 10;
 
 /**
@@ -36,10 +39,9 @@ const MAX_SCHEMA_RACES = 10;
  * was shipped has changed, or when a newer version has made a breaking change.
  */
 export async function migrate(options: MigrateOptions): Promise<void> {
-  const client = new pg.Client({ connectionString: options.ownerUrl, application_name: "tabellion-migrate" });
-  await client.connect();
+  const client = await connect(options.ownerUrl);
   try {
-    await refuseOneRole(client, options.appRole);
+    await refuseUnfit(client, options.appRole, options.log);
     await makeLedger(client);
     const shipped = (await Promise.all([own, ...options.folders].map(readFolder))).flat();
     await refuseForeign(client, shipped);
@@ -54,20 +56,76 @@ export async function migrate(options: MigrateOptions): Promise<void> {
 
 const own: MigrationFolder = { area: "db", folder: new URL("./migrations/", import.meta.url) };
 
-async function refuseOneRole(client: pg.Client, appRole: string): Promise<void> {
-  const { rows } = await client.query<{ owner: string; bypasses: boolean | null }>(
-    `select current_user as owner,
-            (select rolsuper or rolbypassrls from pg_roles where rolname = $1) as bypasses`,
-    [appRole],
+async function connect(ownerUrl: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: ownerUrl,
+    application_name: "tabellion-migrate",
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
+  client.on("error", () => undefined); // what it does next fails, and tells
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new MigrationError(`the database of DATABASE_OWNER_URL cannot be used: ${reason}`, { cause: error });
+  }
+}
+
+type Fitness = {
+  version: number;
+  owner: string;
+  is_super: boolean;
+  may_create: boolean;
+  is_foreign: boolean;
+  app_exists: boolean;
+  app_bypasses: boolean | null;
+  app_is_owner: boolean | null;
+};
+
+/** The roles must differ in what they may do, or the wall between tenants would be one on paper. */
+async function refuseUnfit(client: pg.Client, app: string, log: Log): Promise<void> {
+  const { rows } = await client.query<Fitness>(
+    `select current_setting('server_version_num')::int as version, current_user as owner, me.rolsuper as is_super,
+            has_database_privilege(current_database(), 'create') as may_create,
+            exists (select 1 from pg_namespace
+                     where nspname = 'platform' and not pg_has_role(nspowner, 'usage')) as is_foreign,
+            app.oid is not null as app_exists, app.rolsuper or app.rolbypassrls as app_bypasses,
+            pg_has_role(app.oid, me.oid, 'member') as app_is_owner
+       from pg_roles me left join pg_roles app on app.rolname = $1
+      where me.rolname = current_user`,
+    [app],
   );
-  const row = rows[0];
-  if (row?.owner === appRole) {
-    throw new MigrationError(`DATABASE_URL and DATABASE_OWNER_URL both use the role ${appRole}; they must differ`);
+  const [row] = rows;
+  if (row === undefined) throw new MigrationError("the role of DATABASE_OWNER_URL is not among the database's roles");
+  const objection = objectionTo(row, app);
+  if (objection !== null) throw new MigrationError(objection);
+  if (row.is_super) {
+    log.warn(
+      { role: row.owner },
+      "the role of DATABASE_OWNER_URL is a superuser; one that owns the database is enough",
+    );
   }
-  if (row?.bypasses === null) throw new MigrationError(`the role ${appRole} of DATABASE_URL does not exist`);
-  if (row?.bypasses === true) {
-    throw new MigrationError(`the role ${appRole} of DATABASE_URL passes row-level security; use an ordinary role`);
+}
+
+function objectionTo(row: Fitness, app: string): string | null {
+  if (row.version < MIN_VERSION * 10_000) {
+    return `PostgreSQL ${Math.floor(row.version / 10_000)} is too old; ${MIN_VERSION} to 18 are supported`;
   }
+  if (row.owner === app) return `DATABASE_URL and DATABASE_OWNER_URL both use the role ${app}; they must differ`;
+  if (!row.app_exists) return `the role ${app} of DATABASE_URL does not exist`;
+  if (!row.may_create || row.is_foreign) {
+    return (
+      `the role ${row.owner} of DATABASE_OWNER_URL does not own the database; ` +
+      `make it the owner, or swap DATABASE_URL and DATABASE_OWNER_URL if they are the wrong way round`
+    );
+  }
+  if (row.app_bypasses === true) {
+    return `the role ${app} of DATABASE_URL passes row-level security; use an ordinary role`;
+  }
+  return row.app_is_owner === true
+    ? `the role ${app} of DATABASE_URL may act as ${row.owner}, who owns the tables; use one that may not`
+    : null;
 }
 
 async function makeLedger(client: pg.Client): Promise<void> {
