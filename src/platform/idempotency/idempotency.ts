@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Database, Tx } from "../db/tx.ts";
 import type { TenantKeys } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
@@ -19,7 +20,10 @@ export type ClaimRequest = {
 export type Claim = {
   /** Stores the answer in the transaction that brings about the effect. Throws when the key was taken over: roll back. */
   complete(tx: Tx, answer: StoredAnswer): Promise<void>;
-  /** Frees the key after a roll-back, so that the client can try again at once. Does nothing when it is done. */
+  /**
+   * Frees the key after a roll-back, so that the client can try again at once; in the background when the database is
+   * away. Does nothing when it is done. Never throws.
+   */
   release(): Promise<void>;
 };
 
@@ -33,6 +37,7 @@ export const KEPT_SECONDS = 48 * 3600;
 export const LEASE_SECONDS = 60;
 const MAX_ANSWER_BYTES = 1024 * 1024;
 const MAX_RETRY_AFTER_SECONDS = 5;
+const FREE_EVERY_SECONDS = 2;
 /** A key that is freed again and again while one request asks for it is not worth more. */
 const MAX_CLAIM_ATTEMPTS = 3;
 
@@ -132,9 +137,28 @@ function claimOf(db: Database, request: ClaimRequest, owner: string, log: Log): 
       }
     },
     async release() {
-      await db
-        .tenant(tenantId, (tx) => deleteClaim(tx, tenantId, scope, owner), { durability: "buffered" })
-        .catch((error: unknown) => log.warn({ error }, "an idempotency key could not be freed; its lease will end"));
+      if (await free(db, request, owner, log)) return;
+      // The database is away, as a rule. The client may be told to wait, but not for the whole lease.
+      void freeLater(db, request, owner, log);
     },
   };
+}
+
+async function freeLater(db: Database, request: ClaimRequest, owner: string, log: Log): Promise<void> {
+  for (let waitedSeconds = 0; waitedSeconds < LEASE_SECONDS; waitedSeconds += FREE_EVERY_SECONDS) {
+    await delay(FREE_EVERY_SECONDS * 1000, undefined, { ref: false });
+    if (await free(db, request, owner, log)) return;
+  }
+}
+
+/** Whether that could be done; the key may well have been done or taken over before. */
+async function free(db: Database, request: ClaimRequest, owner: string, log: Log): Promise<boolean> {
+  const { tenantId, scope } = request;
+  try {
+    await db.tenant(tenantId, (tx) => deleteClaim(tx, tenantId, scope, owner), { durability: "buffered" });
+    return true;
+  } catch (error) {
+    log.warn({ error }, "an idempotency key could not be freed yet");
+    return false;
+  }
 }

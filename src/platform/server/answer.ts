@@ -61,6 +61,7 @@ function fromFastify(error: unknown): AppError | null {
       return platformError("payload_too_large", "The body is larger than this route takes.");
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
     case "FST_ERR_CTP_EMPTY_TYPE":
+    case "FST_ERR_ROUTE_MISSING_CONTENT_TYPE":
       return platformError("unsupported_media_type", "Send the body as application/json.");
     case "FST_ERR_CTP_INVALID_CONTENT_LENGTH":
       return platformError("bad_request", "The body does not have the length that Content-Length says.");

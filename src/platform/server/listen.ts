@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { networkSet } from "../config/settings.ts";
 import { platformError } from "../errors/platform-errors.ts";
@@ -38,7 +39,8 @@ export type RunningServer = {
 
 const MAX_JSON_BYTES = 1024 * 1024;
 const MAX_PARAMETER_CHARACTERS = 300;
-const ALL_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"] as const;
+/** All that can reach a route; CONNECT is refused by Node itself. */
+const ALL_METHODS = METHODS.filter((method) => method !== "CONNECT");
 
 /** Starts the HTTP server with the routes of all products. */
 export async function listen(options: ServerOptions): Promise<RunningServer> {
@@ -110,6 +112,9 @@ function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wir
     scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
     for (const registered of streams) addRoute(scope, registered, wiring, taken);
   });
+  for (const method of ALL_METHODS) {
+    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
+  }
   void app.register(async (scope) => addMethodRefusals(scope, taken));
 }
 

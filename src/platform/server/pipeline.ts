@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
 import type { Tx } from "../db/tx.ts";
 import { AppError } from "../errors/errors.ts";
 import { platformError } from "../errors/platform-errors.ts";
@@ -93,10 +94,18 @@ async function carryOutAs(registered: Registered & { isOpen: false }, reply: Fas
     reply.header("idempotent-replayed", "true");
     await sendAnswer(reply, claimed.replay);
     // A client that went away before its end has not seen the secret; it may ask again.
-    if (reply.raw.writableFinished) await claimed.replayed();
+    if (await hasLeft(reply)) await claimed.replayed();
     return;
   }
   await sendAnswer(reply, await underClaim(registered, work, keys, claimed.claim));
+}
+
+/** Whether the whole answer was handed to the network. Waits until that is decided. */
+function hasLeft(reply: FastifyReply): Promise<boolean> {
+  return finished(reply.raw).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Puts the answer into the transaction of its effect, which may be tried several times. */
@@ -109,7 +118,7 @@ async function underClaim(
   keys: Call["keys"],
   claim: Claim,
 ): Promise<StoredAnswer> {
-  const { open, caller, input, request } = work;
+  const { open, caller, input } = work;
   let stored: StoredAnswer | null = null;
   const keep: Keep = {
     begin() {
@@ -128,14 +137,22 @@ async function underClaim(
     await open.services.db.tenant(caller.tenantId, (tx) => keep.answer(tx, value));
     return stored ?? renderSuccess(registered.route.answer, value, open.requestId, open.now);
   } catch (error) {
-    if (stored === null && isLasting(error)) {
-      const context = { requestId: open.requestId, path: pathOf(request), now: open.now };
-      const failure = renderFailure(error, registered.product.dialect, context);
-      await open.services.db.tenant(caller.tenantId, (tx) => claim.complete(tx, failure));
-      return failure;
-    }
+    if (stored === null && isLasting(error)) return keepFailure(registered, work, claim, error);
     await claim.release();
     throw error;
+  }
+}
+
+async function keepFailure(registered: Registered, work: Work, claim: Claim, error: AppError): Promise<StoredAnswer> {
+  const { open, caller, request } = work;
+  const context = { requestId: open.requestId, path: pathOf(request), now: open.now };
+  const failure = renderFailure(error, registered.product.dialect, context);
+  try {
+    await open.services.db.tenant(caller.tenantId, (tx) => claim.complete(tx, failure));
+    return failure;
+  } catch (lost) {
+    await claim.release();
+    throw lost;
   }
 }
 
