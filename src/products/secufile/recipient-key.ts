@@ -18,7 +18,8 @@ export class RecipientKeyError extends Error {
   override readonly name = "RecipientKeyError";
 }
 
-const AGE_RECIPIENT = /^age1[02-9ac-hj-np-z]{58}$/;
+/** An X25519 recipient, or the longer hybrid one that also withstands quantum computers (`age1pq1…`). */
+const AGE_RECIPIENT = /^age1(?:[02-9ac-hj-np-z]{58}|pq1[02-9ac-hj-np-z]{100,3000})$/;
 const MIN_RSA_MODULUS_CHARACTERS = 342; // 2048 bits in base64url
 
 /** Reads `recipient_public_key`: `age1…`, or a JWK as an object or as JSON text. Throws `RecipientKeyError`. */
@@ -55,12 +56,18 @@ export async function releaseTo(recipient: RecipientKey, dataKey: Uint8Array): P
   }
   const algorithm = algorithmOf(recipient.jwk);
   try {
-    const key = await importJWK({ ...recipient.jwk, use: "enc" }, algorithm);
+    const key = await importJWK(publicPart(recipient.jwk), algorithm);
     const jwe = await new CompactEncrypt(dataKey).setProtectedHeader({ alg: algorithm, enc: "A256GCM" }).encrypt(key);
     return { algorithm, encryptedKey: jwe };
   } catch {
     throw new RecipientKeyError("is not a valid JWK");
   }
+}
+
+/** Without what else the key is said to be for: what a browser exports names no operation at all. */
+function publicPart(jwk: JWK): JWK {
+  const { kty, crv, x, y, n, e } = jwk;
+  return Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, value]) => value !== undefined));
 }
 
 function algorithmOf(jwk: JWK): string {

@@ -109,7 +109,8 @@ const documentRoutes: Route<Call>[] = [
     answer: {
       kind: "raw",
       status: 200,
-      contentType: "application/octet-stream",
+      // The type that the document was given.
+      contentType: "*/*",
       description: "The ciphertext.",
       also: { 206: "The range that was asked for.", 304: "Unchanged." },
     },

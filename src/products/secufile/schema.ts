@@ -54,13 +54,17 @@ const bucket = z
   .string()
   .min(3)
   .max(63)
-  .regex(/^[a-z0-9][a-z0-9.-]*[a-z0-9]$/);
+  .regex(/^[a-z0-9][a-z0-9.-]*[a-z0-9]$/)
+  .meta({ examples: ["default"] });
 
 const contentType = z
   .string()
   .min(3)
   .max(255)
-  .regex(/^[\x21-\x7e]+\/[\x20-\x7e]+$/);
+  .regex(
+    // RFC 9110, section 8.3.1; it stands in a header when the content is downloaded.
+    /^[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+(?: *; *[\w!#$%&'*+.^`|~-]+=(?:[\w!#$%&'*+.^`|~-]+|"[\x20!\x23-\x5b\x5d-\x7e]*"))*$/,
+  );
 
 const metadata = z
   .record(
@@ -148,7 +152,9 @@ export const listDocumentsQuery = z.strictObject({
   ...pageQuery,
   bucket: bucket.optional(),
   status: status.optional(),
-  filename: printable(255).optional().meta({ description: "Exact file name." }),
+  filename: printable(255)
+    .optional()
+    .meta({ description: "Exact file name.", examples: ["promesse-achat-12345.pdf"] }),
 });
 
 export const documentList = pageShape(documentView);
@@ -161,8 +167,9 @@ export const releaseKeyRequest = z.strictObject({
         z
           .string()
           .max(32)
-          .regex(/^[A-Za-z0-9#]+$/),
-        z.union([z.string().max(4096), z.array(z.string().max(64)).max(16)]),
+          .regex(/^[A-Za-z0-9_#]+$/),
+        // A browser's `exportKey("jwk")` adds `key_ops` and `ext: true`.
+        z.union([z.string().max(4096), z.array(z.string().max(64)).max(16), z.boolean()]),
       ),
     ])
     .meta({ description: "An age recipient (age1…), or a public JWK (RSA, EC or X25519) as object or JSON text." }),

@@ -6,6 +6,7 @@ import { actorOf } from "../../../platform/credentials/operations.ts";
 import { emitEvent } from "../../../platform/events/events.ts";
 import type { Call, Services } from "../../../platform/product.ts";
 import { byteRangeOf, type ByteRange } from "../byte-range.ts";
+import { isHeldAlready } from "../entity-tag.ts";
 import { secufileError } from "../errors.ts";
 import type { ObjectFailed, ObjectUploaded } from "../events.ts";
 import type { DocumentView } from "../schema.ts";
@@ -42,7 +43,7 @@ export async function getContent(call: Call, id: string, wish: ContentWish): Pro
   const sizeBytes = Number(row.size_bytes);
   const etag = `"${row.sha256?.toString("hex") ?? ""}"`;
   const facts = { filename: row.filename, contentType: row.content_type, etag, sizeBytes };
-  if (wish.ifNoneMatch === etag) return { ...facts, range: null, stream: null };
+  if (isHeldAlready(wish.ifNoneMatch, etag)) return { ...facts, range: null, stream: null };
   const isStale = wish.ifRange !== undefined && wish.ifRange !== etag;
   const range = isStale ? null : byteRangeOf(wish.range, sizeBytes);
   if (range === "unsatisfiable") {

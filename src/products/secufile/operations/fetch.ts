@@ -13,6 +13,9 @@ const IDLE_LIMIT_MS = 30_000;
 const TOTAL_LIMIT_MS = 6 * 3600 * 1000;
 const MAX_REDIRECTS = 5;
 
+const TOO_LARGE = "the content is larger than a document may be";
+const MISMATCH = "size or SHA-256 of the content are not the announced ones";
+
 /** Why a fetch failed, in words for the customer, and whether another try can help. */
 class FetchFailure extends Error {
   readonly isLasting: boolean;
@@ -81,7 +84,20 @@ async function download(
     const mayPass = answer.status >= 500 || [408, 425, 429].includes(answer.status);
     throw new FetchFailure(`the address answered ${answer.status}`, !mayPass);
   }
+  const refusal = announcedRefusal(answer.headers["content-length"], row, maxBytes);
+  if (refusal !== null) {
+    answer.body.destroy();
+    throw refusal;
+  }
   return services.blobs.put(tenantId, answer.body, { maxBytes, signal: from.signal, ...expectationsOf(row) });
+}
+
+/** A length that cannot be right is refused before a byte is stored; without one the bytes themselves are counted. */
+function announcedRefusal(length: string | undefined, row: DocumentRow, maxBytes: number): FetchFailure | null {
+  if (length === undefined || !/^\d{1,15}$/.test(length)) return null;
+  if (Number(length) > maxBytes) return new FetchFailure(TOO_LARGE, true);
+  const isOther = row.expected_size !== null && Number(row.expected_size) !== Number(length);
+  return isOther ? new FetchFailure(MISMATCH, true) : null;
 }
 
 async function keep(services: Services, tenantId: string, documentId: string, receipt: BlobReceipt): Promise<void> {
@@ -113,11 +129,8 @@ const LASTING = new Set([
 function failureOf(error: unknown): FetchFailure | null {
   if (error instanceof FetchFailure) return error;
   if (error instanceof OutboundError) return new FetchFailure(error.message, LASTING.has(error.code), error);
-  if (isBlobError(error, "blob_too_large"))
-    return new FetchFailure("the content is larger than a document may be", true, error);
-  if (isBlobError(error, "blob_mismatch")) {
-    return new FetchFailure("size or SHA-256 of the content are not the announced ones", true, error);
-  }
+  if (isBlobError(error, "blob_too_large")) return new FetchFailure(TOO_LARGE, true, error);
+  if (isBlobError(error, "blob_mismatch")) return new FetchFailure(MISMATCH, true, error);
   if (isBlobError(error, "blob_interrupted")) {
     const cause = error instanceof Error ? error.cause : undefined;
     return cause instanceof OutboundError
