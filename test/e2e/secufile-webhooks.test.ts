@@ -1,0 +1,242 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { Webhook } from "standardwebhooks";
+import { startLocalServer, type LocalServer, type Received } from "../support/local-server.ts";
+import { publishedVerify, type PublishedVerify } from "../support/published-verify.ts";
+import {
+  clientOf,
+  eventually,
+  expected,
+  expectedProblem,
+  newDocument,
+  storedDocument,
+  type Client,
+  type Json,
+} from "../support/secufile-client.ts";
+import { startTestServer } from "../support/server.ts";
+
+const NOW_TOLERANCE_S = 60;
+
+/** What the standard library of receivers reads of a delivery. */
+function standardHeaders(request: Received): Record<string, string> {
+  return {
+    "webhook-id": String(request.headers["webhook-id"]),
+    "webhook-timestamp": String(request.headers["webhook-timestamp"]),
+    "webhook-signature": String(request.headers["webhook-signature"]),
+  };
+}
+
+function signatureOf(request: Received): string {
+  return String(request.headers["x-secufile-signature"]);
+}
+
+describe("webhooks of SecuFile", () => {
+  let server: Awaited<ReturnType<typeof startTestServer>>;
+  let api: Client;
+  let receiver: LocalServer;
+  let verify: PublishedVerify;
+  let failuresLeft = 1;
+  before(async () => {
+    server = await startTestServer();
+    api = clientOf(server.origin, server.apiKey);
+    verify = await publishedVerify();
+    receiver = await startLocalServer(({ path }, response) => {
+      if (path === "/fails-once" && failuresLeft-- > 0) response.writeHead(500);
+      if (path === "/moved") response.writeHead(307, { location: "/target" });
+      response.end();
+    });
+  });
+  after(async () => {
+    await server.remove();
+    await receiver.close();
+  });
+
+  const register = async (path: string, events: readonly string[] = ["object.uploaded"]): Promise<Json> =>
+    expected(await api.post("/webhooks", { url: receiver.url + path, events }), 201);
+  const deliveryOf = (path: string, documentId: string): Promise<Received> =>
+    receiver.waitFor((request) => request.path === path && request.body.includes(documentId));
+
+  test("SF-06 SF-33 SF-35 SF-44 SF-45 SF-56 SF-57 SF-63 each registration signs with a secret of its own", async () => {
+    const one = await register("/one");
+    const two = await register("/two");
+    assert.match(one.webhook_id, /^whk_[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
+    assert.match(one.secret, /^whsec_[A-Za-z0-9+/]{43}=$/);
+    assert.notEqual(one.secret, two.secret);
+    const id = await storedDocument(api, Buffer.from("content"));
+    for (const [path, own, other] of [
+      ["/one", one.secret, two.secret],
+      ["/two", two.secret, one.secret],
+    ] as const) {
+      const delivery = await deliveryOf(path, id);
+      assert.equal(delivery.method, "POST");
+      assert.equal(delivery.headers["content-type"]?.split(";")[0], "application/json");
+      const hex = createHmac("sha256", own).update(delivery.body).digest("hex");
+      assert.equal(signatureOf(delivery), `sha256=${hex}`);
+      assert.equal(verify(signatureOf(delivery), delivery.body, own), true);
+      assert.equal(verify(signatureOf(delivery), delivery.body, other), false);
+      new Webhook(own).verify(delivery.body, standardHeaders(delivery));
+      assert.throws(() => new Webhook(other).verify(delivery.body, standardHeaders(delivery)));
+      const seconds = Number(delivery.headers["x-secufile-timestamp"]);
+      assert.ok(Math.abs(Date.now() / 1000 - seconds) < NOW_TOLERANCE_S);
+      assert.equal(delivery.headers["x-secufile-event"], "object.uploaded");
+      assert.match(String(delivery.headers["x-secufile-delivery"]), /^dlv_/);
+      const body = JSON.parse(delivery.body.toString("utf8"));
+      assert.deepEqual(Object.keys(body), ["id", "type", "created_at", "endpoint_id", "seq", "livemode", "data"]);
+      assert.equal(body.data.document_id, id);
+    }
+  });
+
+  test("SF-06 the secret is shown once, and one of the caller's own is taken", async () => {
+    const made = await register("/shown-once");
+    const answer = await api.get(`/webhooks/${made.webhook_id}`);
+    assert.equal(answer.bytes.includes(made.secret), false);
+    assert.equal((await api.get("/webhooks")).bytes.includes(made.secret), false);
+    const secret = "a secret of my own, long enough".replaceAll(" ", "-");
+    const order = { url: `${receiver.url}/own-secret`, events: ["*"], secret };
+    assert.equal(expected(await api.post("/webhooks", order), 201).secret, secret);
+    const id = await storedDocument(api, Buffer.from("x"));
+    const delivery = await deliveryOf("/own-secret", id);
+    assert.equal(verify(signatureOf(delivery), delivery.body, secret), true);
+    for (const weak of ["", "short", "x".repeat(257)]) {
+      expectedProblem(await api.post("/webhooks", { ...order, secret: weak }), 422, "validation_failed");
+    }
+  });
+
+  test("SF-34 SF-35 SF-42 a retry has the same bytes and ids, a new time, and is signed anew", async () => {
+    const { secret, webhook_id: webhookId } = await register("/fails-once");
+    const id = await storedDocument(api, Buffer.from("retried"));
+    const attempts = await eventually("it came twice", async () => {
+      const found = receiver.received.filter(({ path, body }) => path === "/fails-once" && body.includes(id));
+      return found.length >= 2 ? found : null;
+    });
+    const [first, second] = [attempts[0] ?? assert.fail(), attempts[1] ?? assert.fail()];
+    assert.deepEqual(second.body, first.body);
+    for (const name of ["webhook-id", "x-secufile-delivery", "x-secufile-signature"]) {
+      assert.equal(second.headers[name], first.headers[name], name);
+    }
+    assert.ok(Number(second.headers["x-secufile-timestamp"]) > Number(first.headers["x-secufile-timestamp"]));
+    assert.notEqual(second.headers["webhook-signature"], first.headers["webhook-signature"]);
+    for (const attempt of attempts) {
+      assert.equal(verify(signatureOf(attempt), attempt.body, secret), true);
+      new Webhook(secret).verify(attempt.body, standardHeaders(attempt));
+    }
+    const delivery = await eventually("it is delivered", async () => {
+      const list = await api.get(`/webhooks/${webhookId}/deliveries?status=delivered`);
+      return list.body.data[0] ?? null;
+    });
+    assert.deepEqual(
+      delivery.attempts.map((attempt: { status_code: number }) => attempt.status_code),
+      [500, 200],
+    );
+  });
+
+  test("SF-34 a delivery sent once more has the same bytes, though its document is gone", async () => {
+    const { secret, webhook_id: webhookId } = await register("/replayed");
+    const id = await storedDocument(api, Buffer.from("replayed"));
+    const first = await deliveryOf("/replayed", id);
+    expected(await api.call("DELETE", `/documents/${id}`), 204);
+    const did = String(first.headers["x-secufile-delivery"]);
+    await eventually("it is delivered", async () => {
+      const list = await api.get(`/webhooks/${webhookId}/deliveries?status=delivered`);
+      return list.body.data.length > 0 ? true : null;
+    });
+    expected(await api.post(`/webhooks/${webhookId}/deliveries/${did}/replay`), 202);
+    const again = await eventually("it came again", async () => {
+      const found = receiver.received.filter(({ path }) => path === "/replayed");
+      return found[1] ?? null;
+    });
+    assert.deepEqual(again.body, first.body);
+    assert.equal(again.headers["webhook-id"], first.headers["webhook-id"]);
+    assert.equal(verify(signatureOf(again), again.body, secret), true);
+  });
+
+  test("SF-35 SF-43 SF-46 a receiver refuses what was changed, what another signed, and what is old", async () => {
+    const { secret } = await register("/judged");
+    const id = await storedDocument(api, Buffer.from("judged"));
+    const delivery = await deliveryOf("/judged", id);
+    const changed = Buffer.from(delivery.body);
+    changed[changed.length - 3] = (changed[changed.length - 3] ?? 0) ^ 1;
+    assert.equal(verify(signatureOf(delivery), changed, secret), false);
+    assert.equal(verify(`sha256=${"0".repeat(64)}`, delivery.body, secret), false);
+    // Compared in constant time, which needs equal lengths: ours always has this one.
+    assert.equal(signatureOf(delivery).length, 71);
+    assert.throws(() => verify("sha256=", delivery.body, secret), RangeError);
+    assert.match(verify.toString(), /timingSafeEqual/);
+
+    const standard = new Webhook(secret);
+    const headers = standardHeaders(delivery);
+    assert.throws(() => standard.verify(changed, headers));
+    const old = new Date(Date.now() - 600_000);
+    const oldSeconds = String(Math.floor(old.getTime() / 1000));
+    assert.throws(() => standard.verify(delivery.body, { ...headers, "webhook-timestamp": oldSeconds }));
+    // Truly signed then, and captured: too old now.
+    const signature = standard.sign(headers["webhook-id"] ?? "", old, delivery.body);
+    const captured = { ...headers, "webhook-timestamp": oldSeconds, "webhook-signature": signature };
+    assert.throws(() => standard.verify(delivery.body, captured), /too old/i);
+  });
+
+  test("SF-42 every request that a receiver gets carries signatures that its secret verifies", async () => {
+    const made = await register("/all", ["*"]);
+    await storedDocument(api, Buffer.from("signed"));
+    expected(await api.post(`/webhooks/${made.webhook_id}/test`), 202);
+    const waiting = await newDocument(api, { ciphertext_url: `${receiver.url}/nothing`, size: 7 });
+    await receiver.waitFor(({ path, body }) => path === "/all" && body.includes(waiting));
+    await receiver.waitFor(({ path, headers }) => path === "/all" && headers["x-secufile-event"] === "webhook.test");
+    const all = receiver.received.filter(({ path }) => path === "/all");
+    assert.deepEqual(
+      new Set(all.map(({ headers }) => headers["x-secufile-event"])),
+      new Set(["object.uploaded", "object.failed", "webhook.test"]),
+    );
+    for (const request of all) {
+      assert.equal(verify(signatureOf(request), request.body, made.secret), true);
+      new Webhook(made.secret).verify(request.body, standardHeaders(request));
+    }
+  });
+
+  test("SF-63 a new secret takes over at once where that is asked for, and the old one verifies no more", async () => {
+    const made = await register("/rotated");
+    const rotated = expected(await api.post(`/webhooks/${made.webhook_id}/rotate-secret`, { flip: "now" }), 200);
+    assert.notEqual(rotated.secret, made.secret);
+    const id = await storedDocument(api, Buffer.from("rotated"));
+    const delivery = await deliveryOf("/rotated", id);
+    assert.equal(verify(signatureOf(delivery), delivery.body, rotated.secret), true);
+    assert.equal(verify(signatureOf(delivery), delivery.body, made.secret), false);
+    // The list of the standard header carries both for a while, so that a receiver can change over.
+    new Webhook(rotated.secret).verify(delivery.body, standardHeaders(delivery));
+    new Webhook(made.secret).verify(delivery.body, standardHeaders(delivery));
+  });
+
+  test("SF-56 only the events that were asked for come, none to a disabled or deleted webhook, none by redirect", async () => {
+    await register("/only-failed", ["object.failed"]);
+    const disabled = await register("/disabled");
+    expected(await api.call("PATCH", `/webhooks/${disabled.webhook_id}`, { body: { active: false } }), 200);
+    const deleted = await register("/deleted");
+    expected(await api.call("DELETE", `/webhooks/${deleted.webhook_id}`), 204);
+    await register("/moved");
+    const witness = await register("/witness");
+    const id = await storedDocument(api, Buffer.from("chosen"));
+    await deliveryOf("/witness", id);
+    await deliveryOf("/moved", id);
+    const paths = new Set(receiver.received.filter(({ body }) => body.includes(id)).map(({ path }) => path));
+    for (const path of ["/only-failed", "/disabled", "/deleted", "/target"]) assert.equal(paths.has(path), false, path);
+    expectedProblem(await api.get(`/webhooks/${deleted.webhook_id}`), 404, "webhook_not_found");
+    expected(await api.get(`/webhooks/${witness.webhook_id}`), 200);
+  });
+
+  test("SF-56 a webhook with a wrong URL, event or member is refused", async () => {
+    const order = { url: "https://example.com/hook", events: ["object.uploaded"] };
+    const wrong: Record<string, unknown>[] = [
+      { ...order, url: "ftp://example.com/" },
+      { ...order, url: "https://user:secret@example.com/" },
+      { ...order, url: "example.com" },
+      { ...order, url: `https://example.com/${"x".repeat(2050)}` },
+      { ...order, events: [] },
+      { ...order, events: ["object.stolen"] },
+      { ...order, events: "object.uploaded" },
+      { ...order, colour: "red" },
+      { events: order.events },
+    ];
+    for (const body of wrong) expectedProblem(await api.post("/webhooks", body), 422, "validation_failed");
+  });
+});
