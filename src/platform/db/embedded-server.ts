@@ -10,7 +10,7 @@ import type { Log } from "../log/log.ts";
 import { ClusterLock, isOwned } from "./cluster-lock.ts";
 import type { Location } from "./location.ts";
 import type { Passwords } from "./passwords.ts";
-import { endPostgres, isAbandoned, isLivePostgres, readPostmasterPid } from "./postgres-process.ts";
+import { endPostgres, isAbandoned, isLivePostgres, readPostmasterPid, untilNobodyWorksOn } from "./postgres-process.ts";
 
 /** Another process works on the same data folder. */
 export class AlreadyRunningError extends StartError {
@@ -30,7 +30,7 @@ const SOCKET_PORT = 5432;
 export const OWNER = "tabellion_owner";
 export const APP = "tabellion_app";
 export const DATABASE = "tabellion";
-const LOCK_LIMIT_MS = 5_000;
+const LOCK_LIMIT_MS = 1_000;
 /** For one that has just started PostgreSQL to take its lock. */
 export const OWNER_GRACE_MS = 1_000;
 const POLL_MS = 20;
@@ -135,7 +135,8 @@ export class EmbeddedServer {
       if (await isOwned(this.superUrl)) throw this.alreadyRunning();
       throw error;
     }
-    if (!(await this.lock.take(LOCK_LIMIT_MS))) throw this.alreadyRunning();
+    // Where another was faster, ours has ended and the one that answered is not ours.
+    if (this.child === null || !(await this.lock.take(LOCK_LIMIT_MS))) throw this.alreadyRunning();
     await this.makeRoles();
     this.isKept = true;
     if (this.child === null || !this.lock.isHeld) this.mend();
@@ -203,7 +204,10 @@ export class EmbeddedServer {
   private async bringBack(): Promise<void> {
     while (!this.isStopping) {
       try {
-        if (this.child === null) await this.spawn();
+        if (this.child === null) {
+          await this.stopOrphan();
+          await this.spawn();
+        }
         if (this.lock.isHeld || (await this.lock.take(LOCK_LIMIT_MS))) {
           this.options.log.info("PostgreSQL is back");
           return;
@@ -258,16 +262,23 @@ export class EmbeddedServer {
   /** Stops a server that a killed process left running on this cluster, unless a live process owns it. */
   async stopOrphan(): Promise<void> {
     const pid = await readPostmasterPid(this.cluster);
-    if (pid === null) return;
-    if (!(await isLivePostgres(pid))) {
-      // It may live where its number means nothing to us, as in another container with the same volume.
-      if (await isOwned(this.superUrl)) throw this.alreadyRunning();
-      // After a reboot the number may belong to somebody else, and PostgreSQL would refuse to start.
-      await rm(join(this.cluster, "postmaster.pid"), { force: true });
-      return;
+    if (pid !== null && (await isLivePostgres(pid))) {
+      await this.refuseOwned(pid);
+      await endPostgres(pid);
     }
-    await this.refuseOwned(pid);
-    await endPostgres(pid);
+    // It may live where its number means nothing to us, as in another container with the same volume.
+    if (await isOwned(this.superUrl)) throw this.alreadyRunning();
+    await this.removeStaleLocks();
+  }
+
+  /**
+   * PostgreSQL refuses to start while the number in a lock file belongs to any process: after a reboot to another
+   * program, after a kill to a dead process that nobody collects. It still finds sessions that are alive by their
+   * shared memory.
+   */
+  private async removeStaleLocks(): Promise<void> {
+    await rm(join(this.cluster, "postmaster.pid"), { force: true });
+    await rm(join(this.location.socketFolder, `.s.PGSQL.${SOCKET_PORT}.lock`), { force: true });
   }
 
   private async refuseOwned(pid: number): Promise<void> {

@@ -4,9 +4,13 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
+import { StartError } from "../errors/start-error.ts";
 
 const STOP_LIMIT_MS = 60_000;
+const LEAVE_LIMIT_MS = 30_000;
 const POLL_MS = 20;
+/** Line of `postmaster.pid` with key and id of the shared memory, by which PostgreSQL itself tells whether it is in use. */
+const SHARED_MEMORY_LINE = 6;
 
 /** The number in a cluster's `postmaster.pid`, or null when there is none. */
 export async function readPostmasterPid(cluster: string): Promise<number | null> {
@@ -53,6 +57,30 @@ export async function isAbandoned(pid: number): Promise<boolean> {
     return { stdout: facts.slice(facts.lastIndexOf(")") + 2).split(" ")[1] ?? "" };
   });
   return stdout.trim() === "1";
+}
+
+/**
+ * Waits until those that a killed PostgreSQL was the parent of are gone. They outlive it for a moment and may still
+ * write; another PostgreSQL beside them would destroy the data, and would start once `postmaster.pid` is removed.
+ */
+export async function untilNobodyWorksOn(cluster: string): Promise<void> {
+  const deadline = Date.now() + LEAVE_LIMIT_MS;
+  while (await isSharedMemoryUsed(cluster)) {
+    if (Date.now() > deadline) {
+      throw new StartError(`processes of a PostgreSQL that was killed still work on ${cluster}; end them`);
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** False where this cannot be told, as on macOS. */
+async function isSharedMemoryUsed(cluster: string): Promise<boolean> {
+  const lines = (await readFile(join(cluster, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
+  const [key = "", id = ""] = (lines[SHARED_MEMORY_LINE] ?? "").trim().split(/\s+/);
+  const table = await readFile("/proc/sysvipc/shm", "utf8").catch(() => "");
+  const rows = table.split("\n").map((row) => row.trim().split(/\s+/));
+  // Columns: key, id, rights, size, maker, last user, how many use it.
+  return rows.some((row) => row[0] === key && row[1] === id && Number(row[6]) > 0);
 }
 
 /** Fast shutdown (SIGINT): open transactions are rolled back, committed ones are safe; SIGQUIT when that takes too long. */
