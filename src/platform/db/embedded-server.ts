@@ -273,10 +273,10 @@ export class EmbeddedServer {
 
   /**
    * PostgreSQL refuses to start while the number in a lock file belongs to any process: after a reboot to another
-   * program, after a kill to a dead process that nobody collects. It still finds sessions that are alive by their
-   * shared memory.
+   * program, after a kill to a dead process that nobody collects.
    */
   private async removeStaleLocks(): Promise<void> {
+    await untilNobodyWorksOn(this.cluster);
     await rm(join(this.cluster, "postmaster.pid"), { force: true });
     await rm(join(this.location.socketFolder, `.s.PGSQL.${SOCKET_PORT}.lock`), { force: true });
   }
