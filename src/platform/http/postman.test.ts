@@ -19,10 +19,22 @@ const converted = {
       response: [{ id: "e5", body: "{}" }],
     },
     { id: "f6", name: "Keys", request: { auth: { type: "noauth" }, header: [] }, response: [] },
+    {
+      id: "g7",
+      name: "List",
+      request: {
+        url: {
+          query: [
+            { key: "page", value: "1", disabled: false, description: { content: "Number of the page." } },
+            { key: "folder", value: "in", disabled: false, description: { content: "(Required) The folder." } },
+          ],
+        },
+      },
+    },
   ],
 };
 
-test("a collection has one token, a fresh key for each POST, and nothing that differs at the next run", () => {
+test("a collection has one token, a fresh key for each POST, optional parameters off, nothing that differs at the next run", () => {
   assert.deepEqual(tidiedCollection(converted, "https://letters.example.org"), {
     info: { name: "Letters" },
     item: [
@@ -36,6 +48,18 @@ test("a collection has one token, a fresh key for each POST, and nothing that di
         response: [],
       },
       { name: "Keys", request: { auth: { type: "noauth" }, header: [] }, response: [] },
+      {
+        name: "List",
+        request: {
+          url: {
+            query: [
+              { key: "page", value: "1", disabled: true, description: { content: "Number of the page." } },
+              { key: "folder", value: "in", disabled: false, description: { content: "(Required) The folder." } },
+            ],
+          },
+        },
+        response: [],
+      },
     ],
     auth: { type: "bearer", bearer: [{ key: "token", value: "{{token}}", type: "string" }] },
     variable: [

@@ -10,7 +10,8 @@ const INVENTED = new Set(["id", "_postman_id", "_postman_previewlanguage"]);
 
 /**
  * Makes a converted collection usable and repeatable: one token variable for all requests, a fresh Idempotency-Key
- * for each POST, and neither ids that differ at each run nor the saved answers, which the document already shows.
+ * for each POST, optional query parameters there but off, and neither ids that differ at each run nor the saved
+ * answers, which the document already shows.
  */
 export function tidiedCollection(converted: unknown, publicUrl: string): Member {
   if (!isMember(converted)) throw new TypeError("The converter gave no collection");
@@ -36,9 +37,17 @@ function tidiedMember(member: Member): Member {
   const copy = Object.fromEntries(kept.map(([name, value]) => [name, tidied(value)]));
   if (isRequest) copy["response"] = [];
   if (copy["key"] === "Idempotency-Key") return { ...copy, value: "{{$guid}}", disabled: false };
+  if (Array.isArray(copy["query"])) copy["query"] = copy["query"].map(switchedOff);
   // Requests take the token of the collection; those that need none say `noauth` themselves.
   if (isMember(copy["auth"]) && copy["auth"]["type"] !== "noauth") delete copy["auth"];
   return copy;
+}
+
+/** Sent all at once, examples of optional parameters contradict each other. The converter marks the required ones. */
+function switchedOff(parameter: unknown): unknown {
+  if (!isMember(parameter)) return parameter;
+  const described = isMember(parameter["description"]) ? String(parameter["description"]["content"]) : "";
+  return described.startsWith("(Required)") ? parameter : { ...parameter, disabled: true };
 }
 
 /** A path variable called `id` is a member `key: 'id'`, never a member named `id`; an example body may have one. */

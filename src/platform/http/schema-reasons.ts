@@ -85,8 +85,9 @@ function parameterOf(error: ErrorObject): string {
   return typeof member === "string" ? [...path, shortened(member)].join(".") : path.join(".");
 }
 
-/** The sender chose this name; it is told back, but not at any length. */
-function shortened(name: string): string {
+/** The sender chose this name; it is told back, but not at any length and not with what no text may hold. */
+function shortened(given: string): string {
+  const name = given.replaceAll("\u0000", "\uFFFD");
   return name.length > MAX_NAME_CHARACTERS ? `${name.slice(0, MAX_NAME_CHARACTERS)}…` : name;
 }
 

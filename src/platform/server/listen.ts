@@ -11,7 +11,7 @@ import type { Metrics } from "./metrics.ts";
 import { createPipeline, pathOf, type Entered, type Pipeline } from "./pipeline.ts";
 import { productOfPath, registerRoutes, type Registered } from "./registry.ts";
 import { addOperatorRoutes, type Readiness } from "./health.ts";
-import { SOCKET_LIMITS, socketServer, watchExchanges, type SocketLimits } from "./sockets.ts";
+import { inviteBody, SOCKET_LIMITS, socketServer, watchExchanges, type SocketLimits } from "./sockets.ts";
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -136,6 +136,7 @@ function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, 
       async onRequest(request, reply) {
         const open = openCallOf(options, request);
         entered.set(request, { open, caller: await pipeline.enter(registered, request, reply, open) });
+        inviteBody(request.raw, reply.raw);
       },
       async handler(request, reply) {
         const state = entered.get(request);
