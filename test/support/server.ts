@@ -17,8 +17,8 @@ export type TestServer = {
   output(): string;
   /** Resolves once it has printed `text`. */
   printed(text: string): Promise<void>;
-  /** SIGTERM, and waits for its end; answers the exit code. */
-  stop(): Promise<number | null>;
+  /** Sends SIGTERM or another signal, and waits for its end; answers the exit code. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
   /** kill -9, and waits for its end. */
   kill(): Promise<void>;
 };
@@ -30,6 +30,10 @@ export type TestServerOptions = {
   /** Its database; the embedded one of its data folder when not given. */
   readonly database?: TestDatabase;
   readonly port?: number;
+  /** The account to run as, which only root can choose; it must be able to reach this checkout. */
+  readonly uid?: number;
+  /** Another copy of the program than this checkout. */
+  readonly main?: string;
 };
 
 const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
@@ -38,8 +42,9 @@ const START_LIMIT_MS = 60_000;
 /** Starts a server and waits until it answers. Throws with what it printed when it ends before. */
 export async function startServer(options: TestServerOptions): Promise<TestServer> {
   const port = options.port ?? (await freePort());
-  const child = spawn(process.execPath, [MAIN], {
+  const child = spawn(process.execPath, [options.main ?? MAIN], {
     stdio: ["ignore", "pipe", "pipe"],
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     env: { ...baseEnv(), ...databaseEnv(options.database), ...portEnv(port, options.dataDirectory), ...options.env },
   });
   const output = collect(child);
@@ -61,8 +66,8 @@ export async function startServer(options: TestServerOptions): Promise<TestServe
     pid: child.pid ?? 0,
     output: output.text,
     printed: output.seen,
-    async stop() {
-      child.kill("SIGTERM");
+    async stop(signal = "SIGTERM") {
+      child.kill(signal);
       return ended;
     },
     async kill() {
