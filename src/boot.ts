@@ -18,7 +18,7 @@ import { idempotencyJobs } from "./platform/idempotency/jobs.ts";
 import { freeDeadClaims } from "./platform/idempotency/operations.ts";
 import { installJobs } from "./platform/jobs/install.ts";
 import { startJobs } from "./platform/jobs/runner.ts";
-import { countJobs } from "./platform/jobs/store.ts";
+import { countJobs } from "./platform/jobs/store/jobs.ts";
 import { createKeyring, objectKeyring, type Keyring } from "./platform/keys/keyring.ts";
 import { loadRootKey } from "./platform/keys/root-key.ts";
 import { countTenantKeys } from "./platform/keys/store.ts";

@@ -1,13 +1,14 @@
 import type { z } from "zod";
 import type { Log } from "../log/log.ts";
 import type { Tx } from "../db/tx.ts";
-import { insertJob } from "./store.ts";
+import { insertJob } from "./store/jobs.ts";
 
 /** What a handler is told about its run. */
 export type JobRun = {
   readonly jobId: string;
-  /** 1 on the first try. */
+  /** 1 on the first try. A stop of the server costs no attempt. */
   readonly attempt: number;
+  /** Nobody will try again if this one fails; false once `signal` is aborted, because then somebody will. */
   readonly isLastAttempt: boolean;
   /** Aborted when the server stops and the drain time is over. */
   readonly signal: AbortSignal;

@@ -1,5 +1,5 @@
-import { sql } from "../db/sql.ts";
-import type { Tx } from "../db/tx.ts";
+import { sql } from "../../db/sql.ts";
+import type { Tx } from "../../db/tx.ts";
 
 export type NewJobRow = {
   readonly name: string;
@@ -38,16 +38,34 @@ export async function updateQueuesOfDeadWorkers(tx: Tx, seconds: number): Promis
                           and worker.beat_at > clock_timestamp() - make_interval(secs => ${seconds}))`);
 }
 
-/** Frees jobs that are locked by workers of which nothing was heard for `seconds`. Zero rows: there are none. */
+/**
+ * Frees jobs that are locked by workers of which nothing was heard for `seconds`. Zero rows: there are none. A last
+ * attempt that nobody saw the end of is made once more, but later: it may be what ended its process.
+ */
 export async function updateJobsOfDeadWorkers(tx: Tx, seconds: number): Promise<number> {
   return tx.run(sql`
     update graphile_worker._private_jobs as job
-       set locked_at = null, locked_by = null, run_at = least(run_at, clock_timestamp())
+       set locked_at = null, locked_by = null, attempts = least(attempts, max_attempts - 1),
+           run_at = case when attempts < max_attempts then least(run_at, clock_timestamp())
+                         else clock_timestamp() + interval '10 minutes' end
      where locked_by is not null
        and locked_at < clock_timestamp() - make_interval(secs => least(2, ${seconds}))
        and not exists (select 1 from platform.job_workers as worker
                         where worker.worker_id = job.locked_by
                           and worker.beat_at > clock_timestamp() - make_interval(secs => ${seconds}))`);
+}
+
+/** Gives jobs back that were cut short by a stop, as if they had not been begun. Zero rows: they were done after all. */
+export async function updateJobsCutShort(tx: Tx, jobIds: readonly string[]): Promise<number> {
+  return tx.run(sql`
+    update graphile_worker._private_jobs
+       set attempts = greatest(attempts - 1, 0), run_at = least(run_at, clock_timestamp())
+     where id = any(${[...jobIds]}::bigint[]) and locked_by is null`);
+}
+
+/** Forgets a worker that has ended, so that what it still holds counts as a dead one's. Zero rows: it never beat. */
+export async function deleteWorker(tx: Tx, workerId: string): Promise<number> {
+  return tx.run(sql`delete from platform.job_workers where worker_id = ${workerId}`);
 }
 
 /** Zero rows: none has died. */
