@@ -1,0 +1,1 @@
+alter table platform.tenants add column note text; update platform.tenants set note = 'seen ' || name;
