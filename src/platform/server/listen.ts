@@ -134,7 +134,7 @@ function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, 
       ...(maxBytes === undefined ? {} : { bodyLimit: maxBytes }),
       config: { operation: registered.operation, isOpen: registered.isOpen },
       async onRequest(request, reply) {
-        const open = openCallOf(options, request);
+        const open = openCallOf(options, request, reply);
         entered.set(request, { open, caller: await pipeline.enter(registered, request, reply, open) });
         inviteBody(request.raw, reply.raw);
       },
@@ -164,11 +164,15 @@ function addMethodRefusals(app: FastifyInstance, taken: ReadonlyMap<string, Read
   }
 }
 
-function openCallOf(options: ServerOptions, request: FastifyRequest): OpenCall {
+function openCallOf(options: ServerOptions, request: FastifyRequest, reply: FastifyReply): OpenCall {
   const { services } = options;
   const aborted = new AbortController();
+  const abort = (): void => aborted.abort(new Error("the client went away"));
   request.raw.once("close", () => {
-    if (!request.raw.complete) aborted.abort(new Error("the client went away"));
+    if (!request.raw.complete) abort();
+  });
+  reply.raw.once("close", () => {
+    if (!reply.raw.writableFinished) abort();
   });
   return {
     requestId: request.id,

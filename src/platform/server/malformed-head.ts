@@ -69,6 +69,7 @@ function describe(error: ParseError): AppError {
     case "ERR_HTTP_REQUEST_TIMEOUT":
       return platformError("request_timeout", "The head of the request did not arrive in time.");
     case "HPE_CR_EXPECTED":
+    case "HPE_LF_EXPECTED":
     case "HPE_INVALID_HEADER_TOKEN":
       return platformError(
         "bad_request",

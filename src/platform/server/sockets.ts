@@ -41,8 +41,15 @@ export async function socketServer(
         ? createServer(options, handler)
         : createTlsServer({ ...options, ...tls, minVersion: "TLSv1.2" }, handler);
     server.setTimeout(limits.idleMs);
+    // Without this Node would invite the body before anybody looked at the head; `inviteBody` does it when it is wanted.
+    server.on("checkContinue", (request, response) => server.emit("request", request, response));
     return server;
   };
+}
+
+/** Tells a client that waits with its body (`Expect: 100-continue`, RFC 9110, section 10.1.1) to send it. */
+export function inviteBody(request: IncomingMessage, response: ServerResponse): void {
+  if (request.headers.expect?.toLowerCase() === "100-continue") response.writeContinue();
 }
 
 type Exchange = { readonly request: IncomingMessage; readonly response: ServerResponse };
