@@ -11,6 +11,7 @@ import {
   newOrganisation,
   storedDocument,
   type Client,
+  type Json,
 } from "../support/secufile-client.ts";
 import { startServer, startTestServer } from "../support/server.ts";
 
@@ -83,7 +84,7 @@ describe("documents of SecuFile", () => {
       const answer = await api.post("/documents", { ...PUBLISHED, [field]: value });
       const problem = expectedProblem(answer, 422, "validation_failed");
       assert.deepEqual(
-        problem.errors.map((error: { parameter: string }) => error.parameter),
+        (problem.errors as Json[]).map((error) => error.parameter),
         [parameter],
         `${field}: ${JSON.stringify(value)}`,
       );
@@ -167,7 +168,7 @@ describe("documents of SecuFile", () => {
     assert.equal(retention.days, 1);
     assert.equal(Date.parse(retention.retained_until) - Date.parse(createdAt), 86_400_000);
     const problem = expectedProblem(await api.call("DELETE", `/documents/${id}`), 409, "document_retained");
-    assert.ok(problem.detail.includes(retention.retained_until));
+    assert.equal(problem.detail, `The document is retained until ${retention.retained_until}.`);
     expected(await api.get(`/documents/${id}`), 200);
     const tomorrow = await startServer({
       dataDirectory: server.dataDirectory,

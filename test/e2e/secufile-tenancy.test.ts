@@ -64,7 +64,7 @@ describe("organisations beside each other", () => {
   test("SF-48 SF-62 each id of another organisation is a 404, on every route, as if it had never been", async () => {
     const operations = operationsOf((await first.get("/openapi.json")).body).filter(({ path }) => path.includes("{"));
     assert.ok(operations.length >= 18);
-    const before = await rowCounts(server.database.superUrl);
+    const earlier = await rowCounts(server.database.superUrl);
     for (const operation of operations) {
       const noun = /^\/v1\/secufile\/(\w+)/.exec(operation.path)?.[1] ?? "";
       const id = ids[noun] ?? assert.fail(operation.path);
@@ -83,7 +83,7 @@ describe("organisations beside each other", () => {
         assert.equal(masked(theirs.body.detail), masked(nobodys.body.detail), operation.operationId);
       }
     }
-    assert.deepEqual(await rowCounts(server.database.superUrl), before);
+    assert.deepEqual(await rowCounts(server.database.superUrl), earlier);
     expected(await first.get(`/documents/${ids["documents"]}`), 200);
     assert.equal(expected(await first.get(`/webhooks/${ids["webhooks"]}`), 200).active, true);
     assert.equal(expected(await first.get(`/tokens/${ids["tokens"]}`), 200).status, "active");

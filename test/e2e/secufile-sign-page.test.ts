@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import {
+  clientOf,
+  expected,
+  expectedProblem,
+  look,
+  rowCounts,
+  type Answer,
+  type Client,
+  type Json,
+} from "../support/secufile-client.ts";
+import { startTestServer } from "../support/server.ts";
+
+const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'\`.pdf`;
+
+describe("the page behind signature_url", () => {
+  let server: Awaited<ReturnType<typeof startTestServer>>;
+  let api: Client;
+  /** Nobody in particular: whoever was sent the link. */
+  let visitor: Client;
+  before(async () => {
+    server = await startTestServer();
+    api = clientOf(server.origin, server.apiKey);
+    visitor = clientOf(server.origin, "");
+  });
+  after(() => server.remove());
+
+  const signers = [
+    { email: "client@example.com", role: "buyer" },
+    { email: "notary@example.com", role: "notary", name: "Ève <b>Ñandú</b>" },
+  ];
+
+  async function requested(members: Readonly<Record<string, unknown>> = {}): Promise<{ id: string; path: string }> {
+    const order = { filename: "promesse.pdf", key_wrap: "k", signers, ...members };
+    const made: Json = expected(await api.post("/documents", order), 201);
+    return { id: made.document_id, path: new URL(made.signature_url).pathname };
+  }
+
+  const pageOf = async (path: string): Promise<{ answer: Answer; text: string }> => {
+    const answer = await visitor.get(path);
+    return { answer, text: answer.bytes.toString("utf8") };
+  };
+
+  test("SF-19 the link holds 256 random bits, each document has its own, and no table holds it", async () => {
+    const [one, two] = [await requested(), await requested()];
+    assert.match(one.path, /^\/sign\/[A-Za-z0-9_-]{43}$/);
+    assert.notEqual(one.path, two.path);
+    const token = one.path.slice("/sign/".length);
+    const rows = await look(
+      server.database.superUrl,
+      `select l::text as row from secufile.sign_links l union all select a::text from platform.audit_events a
+       union all select d::text from secufile.documents d`,
+    );
+    const hex = Buffer.from(token, "base64url").toString("hex");
+    const kept = rows.map(({ row }) => String(row)).join("\n");
+    assert.equal(kept.includes(token) || kept.includes(hex), false);
+    assert.equal(server.output().includes(token), false);
+  });
+
+  test("SF-16 it says truthfully who asks for what and how far it is, and offers no signature", async () => {
+    const { id, path } = await requested();
+    const earlier = await pageOf(path);
+    assert.equal(earlier.answer.status, 200);
+    assert.match(earlier.answer.headers.get("content-type") ?? "", /^text\/html/);
+    for (const part of ["Demo organisation", "promesse.pdf", "has not arrived", "as buyer", "as notary"]) {
+      assert.ok(earlier.text.includes(part), part);
+    }
+    assert.match(earlier.text, /Nobody has signed/);
+    assert.doesNotMatch(earlier.text, /<(?:form|input|button|script)/i);
+    assert.equal(earlier.text.includes("client@example.com"), false, "addresses are masked");
+    const stored = expected(await api.call("PUT", `/documents/${id}/content`, { raw: "ciphertext" }), 200);
+    const later = await pageOf(path);
+    assert.ok(later.text.includes("is stored on this server"));
+    assert.ok(later.text.includes(stored.sha256));
+  });
+
+  test("SF-13 a hostile filename, name and role are shown as text", async () => {
+    const hostile = [{ email: "a@b.example", role: HOSTILE, name: HOSTILE }];
+    const { path } = await requested({ filename: HOSTILE, signers: hostile });
+    const { text } = await pageOf(path);
+    assert.doesNotMatch(text, /<script|<img/i);
+    assert.equal(text.split("&lt;script&gt;alert(1)&lt;/script&gt;").length - 1, 3);
+    assert.ok(text.includes("&amp;amp;"));
+    assert.doesNotMatch((await pageOf((await requested()).path)).text, /<b>/);
+  });
+
+  test("SF-13 a hostile filename does no harm in the headers of a download either", async () => {
+    const names = [
+      HOSTILE,
+      'a"; filename=evil.exe',
+      "été – 🖋.pdf",
+      "..\\..\\x",
+      "../../etc/passwd",
+      "%0d%0aset-cookie: a",
+    ];
+    for (const filename of names) {
+      const { id } = await requested({ filename });
+      expected(await api.call("PUT", `/documents/${id}/content`, { raw: "x" }), 200);
+      const { headers } = await api.get(`/documents/${id}/content`);
+      const value = headers.get("content-disposition") ?? "";
+      const match = /^attachment; filename="([^"\\]*)"; filename\*=UTF-8''([A-Za-z0-9!#$&+.^_`|~%-]+)$/.exec(value);
+      assert.equal(decodeURIComponent(match?.[2] ?? ""), filename, value);
+      assert.equal(headers.get("set-cookie"), null);
+      assert.equal(headers.get("x-content-type-options"), "nosniff");
+      assert.match(headers.get("content-security-policy") ?? "", /sandbox/);
+    }
+  });
+
+  test("SF-16 nothing runs on it, nobody frames or indexes it, and its address is told to nobody", async () => {
+    const { path } = await requested();
+    const { answer, text } = await pageOf(path);
+    const policy = answer.headers.get("content-security-policy") ?? "";
+    const rules = new Map(policy.split(";").map((rule) => [rule.trim().split(" ")[0] ?? "", rule.trim()]));
+    assert.equal(rules.get("default-src"), "default-src 'none'");
+    assert.equal(rules.get("style-src"), "style-src 'self'");
+    assert.equal(rules.get("frame-ancestors"), "frame-ancestors 'none'");
+    assert.equal(rules.get("base-uri"), "base-uri 'none'");
+    assert.doesNotMatch(policy, /unsafe|script-src|\*/);
+    assert.match(answer.headers.get("x-robots-tag") ?? "", /noindex/);
+    assert.equal(answer.headers.get("referrer-policy"), "no-referrer");
+    assert.equal(answer.headers.get("cache-control"), "no-store");
+    assert.equal(answer.headers.get("x-content-type-options"), "nosniff");
+    assert.doesNotMatch(text, /\sstyle=|\son[a-z]+=|https?:\/\//i);
+    const style = /href="([^"]+)"/.exec(text)?.[1] ?? "";
+    const sheet = await visitor.get(style);
+    assert.equal(sheet.status, 200);
+    assert.match(sheet.headers.get("content-type") ?? "", /^text\/css/);
+  });
+
+  test("SF-16 looking changes nothing, however often and by whatever method", async () => {
+    const { id, path } = await requested();
+    const earlier = await rowCounts(server.database.superUrl);
+    for (let visit = 0; visit < 3; visit++) await pageOf(path);
+    assert.equal((await visitor.call("HEAD", path)).status, 200);
+    for (const method of ["POST", "PUT", "PATCH", "DELETE"]) {
+      expectedProblem(await visitor.call(method, path), 405, "method_not_allowed");
+    }
+    assert.deepEqual(await rowCounts(server.database.superUrl), earlier);
+    assert.equal(expected(await api.get(`/documents/${id}`), 200).status, "pending");
+  });
+
+  test("SF-16 a token that nobody was given leads nowhere, whatever it looks like", async () => {
+    const { path } = await requested();
+    const wrong = ["A".repeat(43), path.slice("/sign/".length, -1), `${path.slice("/sign/".length)}A`, "x", "0"];
+    for (const token of wrong) {
+      const answer = await visitor.get(`/sign/${token}`);
+      expectedProblem(answer, 404, "link_not_found");
+    }
+    for (const token of ["%00", "..%2f..", "a%20b", "%3Cscript%3E", "x".repeat(250)]) {
+      const answer = await visitor.get(`/sign/${token}`);
+      assert.ok([404, 422].includes(answer.status), `${token}: ${answer.status}`);
+      assert.equal(answer.bytes.includes("<script"), false);
+    }
+    expectedProblem(await visitor.get("/sign/"), 404, "not_found");
+    // A token opens its page and nothing else, and an API token opens no page.
+    const asBearer = clientOf(server.origin, path.slice("/sign/".length));
+    expectedProblem(await asBearer.get("/documents"), 401, "unauthorized");
+  });
+});
