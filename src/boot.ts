@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { keepDemo } from "./demo.ts";
 import { operatorToken } from "./platform/administration/auth.ts";
 import { administration } from "./platform/administration/product.ts";
+import { refuseHalfRestored } from "./platform/backup/restore-backup.ts";
 import { createLocalBlobs } from "./platform/blobs/local-blobs.ts";
 import { shiftedClock, systemClock } from "./platform/clock/clock.ts";
 import type { Config } from "./platform/config/config.ts";
@@ -114,6 +115,7 @@ async function bootInto(
 async function openDatabase(stops: Stops, config: Config, log: Log): Promise<Database> {
   const { url, ownerUrl } = await databaseUrls(stops, config, log);
   const appRole = decodeURIComponent(new URL(url).username);
+  await refuseHalfRestored(ownerUrl);
   await migrate({ ownerUrl, appRole, folders: [...platformMigrations, ...productMigrations], log });
   await installJobs({ ownerUrl, appRole, log });
   const pool = createPool({
