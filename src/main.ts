@@ -1,32 +1,66 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { boot, type Running } from "./boot.ts";
-
+import {
+  describeConfig,
+  readBackupPassphrase,
+  readConfig,
+  unknownVariables,
+  type Config,
+} from "./platform/config/config.ts";
 import { ConfigError } from "./platform/config/settings.ts";
-import { describeConfig, readConfig, unknownVariables, type Config } from "./platform/config/config.ts";
+import { StartError } from "./platform/errors/start-error.ts";
 import { createLog, type Log } from "./platform/log/log.ts";
-
-/** Failures that an operator can mend by what their message says. */
-const EXPECTED = new Set(["AlreadyRunningError", "RootKeyError", "MigrationError"]);
+import { platformMigrations } from "./platform/platform-migrations.ts";
+import { productMigrations } from "./products/product-migrations.ts";
 
 async function run(name: string, args: readonly string[]): Promise<number> {
   try {
-    if (name === "config") {
-      process.stdout.write(describeConfig());
-      readConfig();
-      return 0;
-    }
+    if (name === "config") return showConfig();
     const config = readConfig();
-    const log = createLog(config.logLevel);
-    if (name === "backup") throw new Error("backup");
-    if (name !== "serve") throw new Error(`there is no command ${name}`);
-    return await serve(config, log);
+    if (name === "backup") return await runBackup(config, args);
+    if (name !== "serve" || args.length > 0) throw new StartError(`there is no command ${[name, ...args].join(" ")}`);
+    return await serve(config, createLog(config.logLevel));
   } catch (error) {
-    // Told in one line where it is a matter of configuration; with its trace where it is not.
-    const isExpected = error instanceof ConfigError || (error instanceof Error && EXPECTED.has(error.name));
-    process.stderr.write(`tabellion: ${isExpected ? error.message : describe(error)}\n`);
+    process.stderr.write(`tabellion: ${isMendable(error) ? error.message : describe(error)}\n`);
     return 1;
   }
+}
+
+/**
+ * Whether the message says what an operator needs to know: then it is told in one line, else with its trace. The
+ * system's own refusals (`syscall`) name the file or address that they are about.
+ */
+function isMendable(error: unknown): error is Error {
+  if (error instanceof ConfigError || error instanceof StartError) return true;
+  return error instanceof Error && "syscall" in error;
+}
+
+function showConfig(): number {
+  process.stdout.write(describeConfig());
+  for (const name of unknownVariables()) process.stderr.write(`tabellion: warning: no setting is named ${name}\n`);
+  readConfig();
+  return 0;
+}
+
+async function runBackup(config: Config, args: readonly string[]): Promise<number> {
+  // Loaded here, because a server never needs it.
+  const { runBackupCommand } = await import("./platform/backup/command.ts");
+  const stopping = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => stopping.abort(new StartError(`stopped by ${signal}`)));
+  }
+  return runBackupCommand(args, {
+    config,
+    // Standard output may be where the backup goes.
+    log: createLog(config.logLevel, process.stderr),
+    passphrase: readBackupPassphrase(),
+    folders: [...platformMigrations, ...productMigrations],
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    signal: stopping.signal,
+  });
 }
 
 function describe(error: unknown): string {
