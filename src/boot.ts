@@ -3,13 +3,14 @@ import { join } from "node:path";
 import { keepDemo } from "./demo.ts";
 import { operatorToken } from "./platform/administration/auth.ts";
 import { administration } from "./platform/administration/product.ts";
+import { BackupError } from "./platform/backup/backup-error.ts";
 import { refuseHalfRestored } from "./platform/backup/restore-backup.ts";
 import { createLocalBlobs } from "./platform/blobs/local-blobs.ts";
 import { shiftedClock, systemClock } from "./platform/clock/clock.ts";
 import type { Config } from "./platform/config/config.ts";
 import { createTokenCheck } from "./platform/credentials/check.ts";
 import { startEmbedded } from "./platform/db/embedded.ts";
-import { migrate } from "./platform/db/migrate.ts";
+import { checkDatabase, migrate } from "./platform/db/migrate.ts";
 import { createPool } from "./platform/db/pool.ts";
 import { createDatabase, type Database } from "./platform/db/tx.ts";
 import { StartError } from "./platform/errors/start-error.ts";
@@ -115,7 +116,10 @@ async function bootInto(
 async function openDatabase(stops: Stops, config: Config, log: Log): Promise<Database> {
   const { url, ownerUrl } = await databaseUrls(stops, config, log);
   const appRole = decodeURIComponent(new URL(url).username);
-  await refuseHalfRestored(ownerUrl);
+  await checkDatabase({ ownerUrl, appRole, log });
+  await refuseHalfRestored(ownerUrl).catch((error: unknown) => {
+    throw error instanceof BackupError ? new StartError(error.message, { cause: error }) : error;
+  });
   await migrate({ ownerUrl, appRole, folders: [...platformMigrations, ...productMigrations], log });
   await installJobs({ ownerUrl, appRole, log });
   const pool = createPool({

@@ -41,7 +41,7 @@ const MAX_SCHEMA_RACES = 10;
 export async function migrate(options: MigrateOptions): Promise<void> {
   const client = await connect(options.ownerUrl);
   try {
-    await refuseUnfit(client, options.appRole, options.log);
+    await refuseUnfit(client, options.appRole);
     await makeLedger(client);
     const shipped = (await Promise.all([own, ...options.folders].map(readFolder))).flat();
     await refuseForeign(client, shipped);
@@ -83,8 +83,23 @@ type Fitness = {
   app_is_owner: boolean | null;
 };
 
+/** Throws `MigrationError` when the database or the two roles cannot be used by this program. Changes nothing. */
+export async function checkDatabase(options: { ownerUrl: string; appRole: string; log: Log }): Promise<void> {
+  const client = await connect(options.ownerUrl);
+  try {
+    const { owner, is_super: isSuper } = await refuseUnfit(client, options.appRole);
+    if (!isSuper) return;
+    options.log.warn(
+      { role: owner },
+      "the role of DATABASE_OWNER_URL is a superuser; an owner of the database suffices",
+    );
+  } finally {
+    await client.end();
+  }
+}
+
 /** The roles must differ in what they may do, or the wall between tenants would be one on paper. */
-async function refuseUnfit(client: pg.Client, app: string, log: Log): Promise<void> {
+async function refuseUnfit(client: pg.Client, app: string): Promise<Fitness> {
   const { rows } = await client.query<Fitness>(
     `select current_setting('server_version_num')::int as version, current_user as owner, me.rolsuper as is_super,
             has_database_privilege(current_database(), 'create') as may_create,
@@ -100,12 +115,7 @@ async function refuseUnfit(client: pg.Client, app: string, log: Log): Promise<vo
   if (row === undefined) throw new MigrationError("the role of DATABASE_OWNER_URL is not among the database's roles");
   const objection = objectionTo(row, app);
   if (objection !== null) throw new MigrationError(objection);
-  if (row.is_super) {
-    log.warn(
-      { role: row.owner },
-      "the role of DATABASE_OWNER_URL is a superuser; one that owns the database is enough",
-    );
-  }
+  return row;
 }
 
 function objectionTo(row: Fitness, app: string): string | null {
