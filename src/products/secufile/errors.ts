@@ -34,7 +34,6 @@ export const secufileErrors = {
     title: "The key is not in the built-in key service",
     retry: "no",
   },
-  link_not_found: { status: 404, wire: "link_not_found", title: "This link leads nowhere", retry: "no" },
 } as const satisfies ErrorTable;
 
 export const secufileError = errorsOf("secufile", secufileErrors);

@@ -14,7 +14,7 @@ const FACTS: SignPageFacts = {
   signers: [{ email: "client@example.com", role: "buyer", name: null }],
 };
 
-function pageOf(facts: SignPageFacts): string {
+function pageOf(facts: SignPageFacts | null): string {
   const { body } = renderSignPage(facts);
   assert.ok(typeof body === "string");
   return body;
@@ -56,6 +56,13 @@ describe("the page of a signature request", () => {
     assert.doesNotMatch(page, /<script/);
     assert.equal(page.split("</title>").length, 2);
     assert.ok(page.includes("&amp;lt;"));
+  });
+
+  test("SF-16 without a request the page says that there is none, to people, with 404", () => {
+    const { status, headers } = renderSignPage(null);
+    assert.equal(status, 404);
+    assert.match(headers["content-type"] ?? "", /^text\/html/);
+    assert.match(pageOf(null), /leads nowhere/);
   });
 
   test("SF-17 an address is shown so that its owner knows it and nobody else learns it", () => {

@@ -72,9 +72,8 @@ const STATUS_TEXT = {
   failed: "The encrypted document could not be stored; the sender has to send it again.",
 } as const;
 
-/** The page of a signature request as it stands. Signing is not offered here, and the page says so. */
-export function renderSignPage(facts: SignPageFacts): RawAnswer {
-  const { document } = facts;
+/** The page of a signature request as it stands; null: there is none. Signing is not offered here, and the page says so. */
+export function renderSignPage(facts: SignPageFacts | null): RawAnswer {
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -84,30 +83,34 @@ export function renderSignPage(facts: SignPageFacts): RawAnswer {
         <link rel="stylesheet" href="/v1/secufile/sign.css" />
       </head>
       <body>
-        <main>
-          <h1>Signature request</h1>
-          <p>${facts.sender} asks for signatures on this document.</p>
-          <dl>
-            <dt>Document</dt>
-            <dd>${document.filename}</dd>
-            <dt>State</dt>
-            <dd>${STATUS_TEXT[document.status]}</dd>
-            <dt>Requested</dt>
-            <dd>${document.created_at.toISOString().slice(0, 16).replace("T", " ")} UTC</dd>
-            ${sizeOf(document.size_bytes)} ${hashOf(document.sha256)}
-          </dl>
-          <h2>Who is asked to sign</h2>
-          <ul>
-            ${facts.signers.map((signer) => html`<li>${signer.name ?? maskEmail(signer.email)}, as ${signer.role}</li>`)}
-          </ul>
-          <p class="note">
-            Nobody has signed. This server does not take signatures on this page yet; the sender will tell you how to go
-            on.
-          </p>
-        </main>
+        <main>${facts === null ? NOTHING : requestOf(facts)}</main>
       </body>
     </html> `;
-  return { status: 200, headers: HEADERS, body: page.toString() };
+  return { status: facts === null ? 404 : 200, headers: HEADERS, body: page.toString() };
+}
+
+const NOTHING = html`<h1>This link leads nowhere</h1>
+  <p>It is not complete, or the document was deleted. Ask whoever sent it to you for a new one.</p>`;
+
+function requestOf({ sender, document, signers }: SignPageFacts): Html {
+  return html`<h1>Signature request</h1>
+    <p>${sender} asks for signatures on this document.</p>
+    <dl>
+      <dt>Document</dt>
+      <dd>${document.filename}</dd>
+      <dt>State</dt>
+      <dd>${STATUS_TEXT[document.status]}</dd>
+      <dt>Requested</dt>
+      <dd>${document.created_at.toISOString().slice(0, 16).replace("T", " ")} UTC</dd>
+      ${sizeOf(document.size_bytes)} ${hashOf(document.sha256)}
+    </dl>
+    <h2>Who is asked to sign</h2>
+    <ul>
+      ${signers.map((signer) => html`<li>${signer.name ?? maskEmail(signer.email)}, as ${signer.role}</li>`)}
+    </ul>
+    <p class="note">
+      Nobody has signed. This server does not take signatures on this page yet; the sender will tell you how to go on.
+    </p>`;
 }
 
 function sizeOf(bytes: string | null): Html | null {

@@ -295,7 +295,7 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     summary: "Page of a signature request",
     params: schema.signLinkParams,
     answer: { kind: "raw", status: 200, contentType: "text/html", description: "The page." },
-    errors: [errors.link_not_found],
+    errors: [],
     isHidden: true,
     handle: async (call, { params }) => renderSignPage(await findSignRequest(call, params.token)),
   }),

@@ -2,7 +2,6 @@ import { randomBytes } from "node:crypto";
 import type { Tx } from "../../../platform/db/tx.ts";
 import type { Call, OpenCall } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
-import { secufileError } from "../errors.ts";
 import type { SignPageFacts } from "../pages.ts";
 import { findDocument, findSignLink, insertSignLink, listSigners } from "../store.ts";
 
@@ -21,13 +20,16 @@ export function createSignLink(call: Call): { url: string; insert(tx: Tx, docume
   };
 }
 
-/** What is behind a link: who asks, for what, and how far it is. Looking changes nothing. */
-export async function findSignRequest(call: OpenCall, token: string): Promise<SignPageFacts> {
+/**
+ * What is behind a link: who asks, for what, and how far it is. Null for a token that nobody was given, and where the
+ * document was deleted. Looking changes nothing.
+ */
+export async function findSignRequest(call: OpenCall, token: string): Promise<SignPageFacts | null> {
   const { db, keyring } = call.services;
   const mac = keyring.mac("link-tokens", token);
   const link = await db.directory((tx) => findSignLink(tx, mac));
-  if (link === null) throw secufileError("link_not_found", "This link is not valid, or the document was deleted.");
-  const facts = await db.tenant(link.tenant_id, async (tx) => {
+  if (link === null) return null;
+  return db.tenant(link.tenant_id, async (tx) => {
     const [document, signers, tenant] = await Promise.all([
       findDocument(tx, link.tenant_id, link.document_id),
       listSigners(tx, link.tenant_id, [link.document_id]),
@@ -35,6 +37,4 @@ export async function findSignRequest(call: OpenCall, token: string): Promise<Si
     ]);
     return document === null || tenant === null ? null : { document, signers, sender: tenant.name };
   });
-  if (facts === null) throw secufileError("link_not_found", "This link is not valid, or the document was deleted.");
-  return facts;
 }
