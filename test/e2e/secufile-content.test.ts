@@ -13,6 +13,7 @@ import {
   eventually,
   expected,
   expectedProblem,
+  look,
   newDocument,
   newOrganisation,
   rowCounts,
@@ -20,7 +21,7 @@ import {
   storedDocument,
   type Client,
 } from "../support/secufile-client.ts";
-import { startTestServer } from "../support/server.ts";
+import { startServer, startTestServer } from "../support/server.ts";
 
 const MIB = 1024 * 1024;
 const LARGEST = 24 * MIB;
@@ -398,5 +399,54 @@ describe("ciphertext from private addresses, where the operator allows none", ()
       ciphertext_url: "http://blob.example.com/a",
     });
     expectedProblem(plain, 422, "validation_failed");
+  });
+});
+
+describe("a fetch whose last try was lost", () => {
+  test("SF-14 its document is given up after eight days, and not before", async () => {
+    const server = await startTestServer();
+    const busy = await startLocalServer((_request, response) => response.writeHead(503).end());
+    const api = clientOf(server.origin, server.apiKey);
+    const id = await newDocument(api, { ciphertext_url: `${busy.url}/x` });
+    const upload = await newDocument(api);
+    await busy.waitFor(() => true);
+    // As a crash in the last try leaves it: a document that waits, and no job that would fetch it.
+    await eventually("the try is over", async () => {
+      const statement =
+        "delete from graphile_worker._private_jobs where payload->>'documentId' = $1 and locked_at is null returning id";
+      return (await look(server.database.superUrl, statement, [id])).length > 0 ? true : null;
+    });
+    const sweep = async (days: number): Promise<void> => {
+      const ahead = await startServer({
+        dataDirectory: server.dataDirectory,
+        database: server.database,
+        env: { TABELLION_ROLE: "worker", TABELLION_TEST_CLOCK_OFFSET_MS: String(days * 86_400_000) },
+      });
+      const statement = "select id from graphile_worker.add_job('secufile.failStaleFetches', '{}'::json)";
+      await look(server.database.superUrl, statement);
+      await eventually("the sweep is over", async () => {
+        const rows = await look(server.database.superUrl, "select 1 from graphile_worker._private_jobs");
+        return rows.length === 0 ? true : null;
+      });
+      await ahead.stop();
+    };
+    await server.stop();
+    await sweep(7);
+    const again = await startServer({ dataDirectory: server.dataDirectory, database: server.database });
+    const later = clientOf(again.origin, server.apiKey);
+    assert.equal((await later.get(`/documents/${id}`)).body.status, "pending");
+    await again.stop();
+    await sweep(9);
+    const last = await startServer({ dataDirectory: server.dataDirectory, database: server.database });
+    const client = clientOf(last.origin, server.apiKey);
+    assert.equal((await client.get(`/documents/${id}`)).body.status, "failed");
+    assert.equal(
+      (await client.get(`/documents/${upload}`)).body.status,
+      "pending",
+      "one that waits for an upload waits on",
+    );
+    await last.stop();
+    await server.remove();
+    await busy.close();
   });
 });

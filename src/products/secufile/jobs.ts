@@ -2,7 +2,7 @@ import { job, type JobDefinition } from "../../platform/jobs/jobs.ts";
 import type { Services } from "../../platform/product.ts";
 import { deleteBlob, sweepOrphanBlobs } from "./operations/blobs.ts";
 import { FETCH_ATTEMPTS } from "./operations/documents.ts";
-import { fetchDocument } from "./operations/fetch.ts";
+import { failStaleFetches, fetchDocument } from "./operations/fetch.ts";
 import { deleteBlobPayload, emptyPayload, fetchDocumentPayload } from "./schema.ts";
 
 /** What SecuFile does in the background. */
@@ -13,6 +13,13 @@ export function secufileJobs(services: Services): JobDefinition[] {
       payload: fetchDocumentPayload,
       maxAttempts: FETCH_ATTEMPTS,
       handle: (payload, run) => fetchDocument(services, payload, run),
+    }),
+    job({
+      name: "secufile.failStaleFetches",
+      payload: emptyPayload,
+      maxAttempts: 3,
+      schedule: "17 4 * * *",
+      handle: (_payload, run) => failStaleFetches(services, run),
     }),
     job({
       name: "secufile.deleteBlob",

@@ -118,6 +118,17 @@ export async function updateFailed(tx: Tx, tenantId: string, id: string, failure
      where tenant_id = ${tenantId} and id = ${id} and status = 'pending'`);
 }
 
+/** Documents older than `before` that still wait for a fetch, the oldest first. */
+export async function listWaitingFetches(tx: Tx, tenantId: string, before: Date, limit: number): Promise<string[]> {
+  const rows = await tx.many(sql<{ id: string }>`
+    select id
+      from secufile.documents
+     where tenant_id = ${tenantId} and status = 'pending' and sealed_url is not null and created_at < ${before}
+     order by id
+     limit ${limit}`);
+  return rows.map((row) => row.id);
+}
+
 /** Zero rows: the document was deleted before. */
 export async function deleteDocument(tx: Tx, tenantId: string, id: string): Promise<number> {
   return tx.run(sql`delete from secufile.documents where tenant_id = ${tenantId} and id = ${id}`);

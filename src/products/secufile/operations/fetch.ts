@@ -5,7 +5,8 @@ import { TenantShreddedError } from "../../../platform/keys/keyring.ts";
 import { OutboundError } from "../../../platform/outbound/outbound-error.ts";
 import type { Services } from "../../../platform/product.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
-import { findDocument, type DocumentRow } from "../store.ts";
+import { listTenantIds } from "../../../platform/tenants/store.ts";
+import { findDocument, listWaitingFetches, type DocumentRow } from "../store.ts";
 import { expectationsOf, failContent, storeContent } from "./content.ts";
 
 const HEADERS_LIMIT_MS = 30_000;
@@ -50,6 +51,34 @@ export async function fetchDocument(
     if (!failure.isLasting && !run.isLastAttempt) throw failure;
     await failContent(services, tenantId, documentId, failure.message);
   }
+}
+
+/** Longer than all tries of a fetch can take together. */
+const STALE_MS = 8 * 24 * 3600 * 1000;
+const TENANTS_A_PAGE = 500;
+const DOCUMENTS_A_PAGE = 100;
+
+/** Gives up on documents whose fetch died in its last try: nobody else would ever tell that they failed. */
+export async function failStaleFetches(services: Services, run: JobRun): Promise<void> {
+  const before = new Date(services.clock.now().getTime() - STALE_MS);
+  for (let after = ""; ;) {
+    const tenantIds = await services.db.directory((tx) => listTenantIds(tx, after, TENANTS_A_PAGE));
+    for (const tenantId of tenantIds) {
+      run.signal.throwIfAborted();
+      await failStaleFetchesOf(services, tenantId, before);
+    }
+    const last = tenantIds.at(-1);
+    if (last === undefined) return;
+    after = last;
+  }
+}
+
+async function failStaleFetchesOf(services: Services, tenantId: string, before: Date): Promise<void> {
+  let ids: string[];
+  do {
+    ids = await services.db.tenant(tenantId, (tx) => listWaitingFetches(tx, tenantId, before, DOCUMENTS_A_PAGE));
+    for (const id of ids) await failContent(services, tenantId, id, "the content could not be fetched in time");
+  } while (ids.length === DOCUMENTS_A_PAGE);
 }
 
 async function openUrl(services: Services, tenantId: string, row: DocumentRow, sealed: Buffer): Promise<string | null> {
