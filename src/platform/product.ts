@@ -55,11 +55,16 @@ export type Call = {
    * Idempotency-Key it is stored in this same transaction. May run again on a serialisation failure.
    */
   write<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * As `write`, where the answer is known before `work` runs: what `work` sends at once and the stored answer take one
+   * round trip. `work` must not refuse; it can only fail.
+   */
+  writeFor<T>(answer: T, work: (tx: Tx) => Promise<unknown>): Promise<T>;
   read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
 };
 
 /** A request before anybody was authenticated: public pages and the published document. */
-export type OpenCall = Omit<Call, "caller" | "keys" | "write" | "read">;
+export type OpenCall = Omit<Call, "caller" | "keys" | "write" | "writeFor" | "read">;
 
 /** A group of events that receivers can ask for: its name on the wire and what its `data` holds. */
 export type EventRow = { readonly summary: string; readonly data: import("zod").ZodObject; readonly example: unknown };

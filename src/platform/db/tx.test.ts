@@ -49,6 +49,25 @@ describe("transactions", () => {
     assert.deepEqual(await db.tenant("ten_c", (tx) => tx.many(sql`select * from platform.notes`)), []);
   });
 
+  test("where the commit is sent ahead, what was sent at once is committed as one, and nothing can follow", async () => {
+    const row = (id: number) => sql`insert into platform.notes values ('ten_ahead', ${id})`;
+    const ahead = { isCommitAhead: true };
+    await db.tenant("ten_ahead", (tx) => Promise.all([tx.run(row(1)), tx.run(row(2))]), ahead);
+    await assert.rejects(
+      db.tenant("ten_ahead", (tx) => Promise.all([tx.run(row(3)), tx.run(row(1))]), ahead),
+      (error) => sqlState(error) === "23505",
+    );
+    await assert.rejects(
+      db.tenant("ten_ahead", async (tx) => [await tx.run(row(4)), await tx.run(row(5))], ahead),
+      /a statement after the commit/,
+    );
+    const kept = await db.tenant("ten_ahead", (tx) => tx.many(sql<{ id: number }>`select id from platform.notes`));
+    assert.deepEqual(
+      kept.map((note) => note.id),
+      [1, 2, 4],
+    );
+  });
+
   test("a statement error that the work swallows still fails the transaction", async () => {
     await assert.rejects(
       db.tenant("ten_d", async (tx) => {

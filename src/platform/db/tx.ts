@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { setTimeout as delay } from "node:timers/promises";
 import type { PoolClient } from "pg";
 import type { Log } from "../log/log.ts";
@@ -19,6 +20,11 @@ export type TxOptions = {
    * shortly after; a crash may lose it, never a later flushed transaction before it.
    */
   readonly durability?: "flushed" | "buffered";
+  /**
+   * The commit is sent together with the statements: one round trip. `work` must send all of them before it first
+   * waits; one that comes later is refused, and what `work` throws later rolls nothing back.
+   */
+  readonly isCommitAhead?: boolean;
 };
 
 /**
@@ -86,9 +92,11 @@ async function repeat<T>(options: DatabaseOptions, begin: Begin, work: (tx: Tx) 
   const faultRate = (options.commitFaultPercent ?? 0) / 100;
   for (let attempt = 1; ; attempt++) {
     try {
+      const isFault = Math.random() < faultRate;
+      if (isFault && begin.isCommitAhead === true) throw new InjectedConflict();
       return await once(options.pool, begin, async (tx) => {
         const result = await work(tx);
-        if (Math.random() < faultRate) throw new InjectedConflict();
+        if (isFault) throw new InjectedConflict();
         return result;
       });
     } catch (error) {
@@ -107,9 +115,8 @@ async function once<T>(pool: Pool, begin: Begin, work: (tx: Tx) => Promise<T>): 
   const opened = open(client, begin);
   opened.catch(() => undefined); // awaited below; it must not count as unhandled before
   try {
-    const result = await work(txOn(client));
-    await opened;
-    const answer = await client.query("commit");
+    const { result, answer } =
+      begin.isCommitAhead === true ? await ahead(client, work) : await after(client, work, opened);
     // A transaction that had failed is answered with ROLLBACK, not with an error.
     if (answer.command !== "COMMIT") throw new Error("the transaction had failed and was rolled back");
     return result;
@@ -124,6 +131,22 @@ async function once<T>(pool: Pool, begin: Begin, work: (tx: Tx) => Promise<T>): 
   }
 }
 
+type Done<T> = { readonly result: T; readonly answer: { readonly command: string } };
+
+async function after<T>(client: PoolClient, work: (tx: Tx) => Promise<T>, opened: Promise<void>): Promise<Done<T>> {
+  const result = await work(txOn(client));
+  await opened;
+  return { result, answer: await client.query("commit") };
+}
+
+async function ahead<T>(client: PoolClient, work: (tx: Tx) => Promise<T>): Promise<Done<T>> {
+  let isOpen = true;
+  const working = work(txOn(client, () => assert(isOpen, "a statement after the commit that was sent ahead")));
+  isOpen = false;
+  const [result, answer] = await Promise.all([working, client.query("commit")]);
+  return { result, answer };
+}
+
 type Row = Record<string, unknown>;
 
 async function open(client: PoolClient, options: Begin): Promise<void> {
@@ -136,18 +159,22 @@ async function open(client: PoolClient, options: Begin): Promise<void> {
   await Promise.all(sent);
 }
 
-function txOn(client: PoolClient): Tx {
+/** `admit` is asked before each statement, and throws to refuse it. */
+function txOn(client: PoolClient, admit: () => void = () => undefined): Tx {
   return {
     // `Row` of a statement is what its store vouches for; the driver only knows columns by name.
     async one<R>(statement: Statement<R>) {
+      admit();
       const { rows } = await client.query<Row>(config(statement));
       return onlyRow(rows) as R | null;
     },
     async many<R>(statement: Statement<R>) {
+      admit();
       const { rows } = await client.query<Row>(config(statement));
       return rows as R[];
     },
     async run(statement) {
+      admit();
       const { rowCount } = await client.query(config(statement));
       return rowCount ?? 0;
     },

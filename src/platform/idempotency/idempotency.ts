@@ -86,13 +86,14 @@ async function claimOrFind(db: Database, request: ClaimRequest, owner: string): 
   const { tenantId, scope } = request;
   const order = { ...request, owner, leaseSeconds: LEASE_SECONDS, keptSeconds: KEPT_SECONDS };
   for (let attempt = 1; attempt <= MAX_CLAIM_ATTEMPTS; attempt++) {
-    const found = await db.tenant(
-      tenantId,
-      async (tx) => ((await insertClaim(tx, tenantId, scope, order)) === 1 ? "claimed" : findKey(tx, tenantId, scope)),
-      // Should a crash lose the claim, then the later transaction with its effect is lost too.
-      { durability: "buffered" },
-    );
-    // Neither claimed nor found: its holder freed the key between the two statements, so it can be had now.
+    // One round trip. Should a crash lose the claim, then the later transaction with its effect is lost too.
+    const claimed = await db.tenant(tenantId, (tx) => insertClaim(tx, tenantId, scope, order), {
+      durability: "buffered",
+      isCommitAhead: true,
+    });
+    if (claimed === 1) return "claimed";
+    const found = await db.tenant(tenantId, (tx) => findKey(tx, tenantId, scope));
+    // Neither claimed nor found: its holder freed the key between the two, so it can be had now.
     if (found !== null) return found;
   }
   throw inFlight(1);

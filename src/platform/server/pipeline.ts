@@ -178,6 +178,12 @@ function callOf(work: Work, keys: Call["keys"], keep: Keep | null): Call {
         await keep?.answer(tx, value);
         return value;
       }),
+    writeFor: (answer, run) =>
+      db.tenant(caller.tenantId, async (tx) => {
+        keep?.begin();
+        await Promise.all([run(tx), keep?.answer(tx, answer)]);
+        return answer;
+      }),
   };
 }
 

@@ -137,6 +137,7 @@ export class World {
       caller: { tenantId, credentialId: "tok_test", product: "secufile", scopes: new Set(), isLive: true },
       keys: await this.keyring.of(tenantId),
       write: (work) => this.db.tenant(tenantId, work),
+      writeFor: (answer, work) => this.db.tenant(tenantId, (tx) => work(tx).then(() => answer)),
       read: (work) => this.db.tenant(tenantId, work),
     };
   }

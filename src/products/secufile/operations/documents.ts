@@ -37,16 +37,21 @@ export async function createDocument(call: Call, request: CreateDocumentRequest)
   const { tenantId } = call.caller;
   const id = newId("doc", call.now);
   const link = signers.length > 0 ? createSignLink(call) : null;
-  return call.write(async (tx) => {
-    await Promise.all([
+  const answer = {
+    document_id: id,
+    signature_url: link?.url ?? null,
+    status: "pending",
+    created_at: call.now.toISOString(),
+  } as const;
+  return call.writeFor(answer, (tx) =>
+    Promise.all([
       insertDocument(tx, tenantId, rowOf(call, id, request)),
       ...(signers.length > 0 ? [insertSigners(tx, tenantId, id, signers.map(signerRow))] : []),
       ...(link === null ? [] : [link.insert(tx, id)]),
       recordAudit(tx, tenantId, entryOf(call, "createDocument", { id, ...request }, { signers: signers.length })),
       ...(request.ciphertext_url === undefined ? [] : [enqueueFetch(tx, tenantId, id)]),
-    ]);
-    return { document_id: id, signature_url: link?.url ?? null, status: "pending", created_at: call.now.toISOString() };
-  });
+    ]),
+  );
 }
 
 function enqueueFetch(tx: Tx, tenantId: string, documentId: string): Promise<void> {
