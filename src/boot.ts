@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { keepDemo } from "./demo.ts";
 import { operatorToken } from "./platform/administration/auth.ts";
@@ -144,6 +144,7 @@ async function openDatabase(stops: Stops, config: Config, log: Log): Promise<Dat
 
 async function databaseUrls(stops: Stops, config: Config, log: Log): Promise<{ url: string; ownerUrl: string }> {
   if (config.databaseUrl !== null && config.databaseOwnerUrl !== null) {
+    await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
     return { url: config.databaseUrl, ownerUrl: config.databaseOwnerUrl };
   }
   const embedded = await startEmbedded({
