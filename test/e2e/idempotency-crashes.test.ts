@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
-import { stealAnswer, stealCommit } from "../support/cutting-proxies.ts";
+import { stealAnswer, proxyDatabase } from "../support/cutting-proxies.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { embeddedDatabase } from "../support/embedded-database.ts";
 import { holdTable } from "../support/held-table.ts";
@@ -102,11 +102,11 @@ describe("Idempotency-Key when things break off", () => {
   });
 
   test("idempotency case 9: when the connection breaks after COMMIT was sent the retry replays, one effect", async () => {
-    const thief = await stealCommit(database.url);
-    await restart({ DATABASE_URL: thief.through(database.url), DATABASE_OWNER_URL: database.ownerUrl });
+    const proxy = await proxyDatabase(database.url);
+    await restart({ DATABASE_URL: proxy.through(database.url), DATABASE_OWNER_URL: database.ownerUrl });
     for (const attempt of [1, 2, 3]) {
       const key = randomUUID();
-      const cut = thief.armFor("unacknowledged");
+      const cut = proxy.armFor("unacknowledged");
       const broken = await create(server, key, `unacknowledged ${attempt}`);
       await cut;
       expectedProblem(broken, 503, "unavailable");
@@ -116,7 +116,7 @@ describe("Idempotency-Key when things break off", () => {
       assert.deepEqual(await effects(database.superUrl, `unacknowledged ${attempt}`), ONE);
     }
     await server.stop();
-    await thief.close();
+    await proxy.close();
   });
 
   test("idempotency case 14: a server whose clock is two hours ahead or behind still replays", async () => {
@@ -148,7 +148,8 @@ describe("Idempotency-Key when things break off", () => {
          left join platform.audit_events a on a.resource_id = d.id and a.action = 'secufile.createDocument'
         where d.filename like 'faulty %' group by d.id`,
     );
-    assert.deepEqual(rows.map((row) => row.id).toSorted(), ids.toSorted());
+    assert.equal(rows.length, ids.length);
+    assert.deepEqual(new Set(rows.map((row) => row.id)), new Set(ids));
     assert.ok(rows.every((row) => row.audits === 1));
     const [left] = await look(
       database.superUrl,

@@ -62,11 +62,10 @@ describe("Idempotency-Key", () => {
   test("idempotency case 1: of 64 twins at once one is carried out, the others replay it or are told to wait", async () => {
     const key = randomUUID();
     const answers = await Promise.all(Array.from({ length: 64 }, () => create(key, { filename: "twins" })));
-    assert.deepEqual([...new Set(answers.map((answer) => answer.status))].toSorted(), [201, 409].slice(0, 2));
     const made = answers.filter((answer) => answer.status === 201);
     assert.equal(made.filter((answer) => answer.headers.get("idempotent-replayed") === null).length, 1);
     assert.equal(new Set(made.map((answer) => answer.bytes.toString())).size, 1);
-    for (const answer of answers.filter(({ status }) => status === 409)) {
+    for (const answer of answers.filter(({ status }) => status !== 201)) {
       expectedProblem(answer, 409, "idempotency_key_in_flight");
       assert.match(answer.headers.get("retry-after") ?? "", /^[1-5]$/);
     }
@@ -200,12 +199,12 @@ describe("Idempotency-Key", () => {
     const order = { name: "once", scopes: ["documents:read"] };
     const make = (): Promise<Answer> => client.post("/tokens", order, { "idempotency-key": key });
     const first = await make();
-    const { token } = expected(first, 201);
+    const token = String(expected(first, 201).token);
     const [row] = await look(server.database.superUrl, "select answer from platform.idempotency_keys where key = $1", [
       key,
     ]);
-    assert.equal(row.answer.includes(Buffer.from(token)), false);
-    assert.equal(row.answer.includes(Buffer.from(token.slice(-40))), false);
+    const sealed = Buffer.from(row.answer);
+    for (const text of [token, token.slice(-40), '"status"']) assert.equal(sealed.includes(text), false);
     assert.deepEqual(facts(await make()), facts(first));
     // Forgotten when the replay has left whole: a client that it did not reach may ask again.
     const gone = await eventually("the secret is forgotten", async () => {
@@ -219,8 +218,8 @@ describe("Idempotency-Key", () => {
       [key],
     );
     assert.deepEqual(shown, { state: "shown", answer: null });
-    const { data } = expected(await client.get("/tokens?limit=200"), 200);
-    assert.equal(data.filter((entry: { name: string }) => entry.name === "once").length, 1);
+    const listed: { name: string }[] = expected(await client.get("/tokens?limit=200"), 200).data;
+    assert.equal(listed.filter((entry) => entry.name === "once").length, 1);
   });
 
   test("a request that its schema refuses leaves the key free", async () => {

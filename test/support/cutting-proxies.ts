@@ -43,21 +43,29 @@ function isWhole(answer: Buffer): boolean {
 }
 
 /** Stands between a server and its PostgreSQL, behind a Unix socket of its own. */
-export type CommitThief = {
+export type DatabaseProxy = {
   /** `url` with this proxy in the place of the database's socket. */
   through(url: string): string;
   /** From now on the first connection that says `marker` is cut when its next COMMIT has been carried out. */
   armFor(marker: string): Promise<void>;
+  /** Cuts every connection; lets none through until it is `back`. */
+  away(): void;
+  back(): void;
   close(): Promise<void>;
 };
 
-export async function stealCommit(databaseUrl: string): Promise<CommitThief> {
+export async function proxyDatabase(databaseUrl: string): Promise<DatabaseProxy> {
   const folder = await mkdtemp(join(tmpdir(), "tabellion-proxy-"));
   const port = new URL(databaseUrl).port || "5432";
   const wanted = join(new URL(databaseUrl).searchParams.get("host") ?? "", `.s.PGSQL.${port}`);
   const sockets = new Set<Socket>();
+  let isAway = false;
   let armed: { marker: string; done: () => void } | null = null;
   const server = createServer((client) => {
+    if (isAway) {
+      client.destroy();
+      return;
+    }
     const upstream = connect(wanted);
     keep(sockets, client, upstream);
     let marked: { done: () => void; isCommitSent: boolean } | null = null;
@@ -86,6 +94,13 @@ export async function stealCommit(databaseUrl: string): Promise<CommitThief> {
       const moved = new URL(url);
       moved.searchParams.set("host", folder);
       return moved.href;
+    },
+    away() {
+      isAway = true;
+      for (const socket of sockets) socket.destroy();
+    },
+    back() {
+      isAway = false;
     },
     armFor: (marker) => new Promise((done) => (armed = { marker, done })),
     async close() {

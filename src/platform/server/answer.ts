@@ -32,7 +32,8 @@ export function renderFailure(
 
 export async function sendAnswer(reply: FastifyReply, answer: StoredAnswer): Promise<void> {
   reply.code(answer.status).headers(answer.headers);
-  await reply.send(answer.status === 204 ? null : answer.body);
+  // As bytes: of a text the library would change the content type.
+  await reply.send(answer.status === 204 ? null : Buffer.from(answer.body, "utf8"));
 }
 
 export async function sendRaw(reply: FastifyReply, answer: RawAnswer): Promise<void> {
