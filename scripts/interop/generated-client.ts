@@ -13,6 +13,6 @@ export async function checkGeneratedClient(target: Target): Promise<string> {
     ...["-i", `${target.origin}/v1/secufile/openapi.json`, "--package-name", PACKAGE],
   ]);
   const env = { PYTHONPATH: out, SECUFILE_URL: target.origin, SECUFILE_API_KEY: target.apiKey };
-  const printed = await run(await clientPython(), [join(import.meta.dirname, "generated_client.py")], { env });
+  const printed = await run(await clientPython(), [join(import.meta.dirname, "generated-client.py")], { env });
   return printed.trim();
 }

@@ -24,7 +24,7 @@ export async function checkAgainstDocument(target: Target, length: "short" | "lo
     SECUFILE_API_KEY: target.apiKey,
     TABELLION_HOOK_URL: "http://127.0.0.1:9/hook",
     PYTHONPATH: FOLDER,
-    SCHEMATHESIS_HOOKS: "schemathesis_hooks",
+    SCHEMATHESIS_HOOKS: "schemathesis-hooks",
     PYTHONDONTWRITEBYTECODE: "1",
   };
   const printed = await run(

@@ -66,7 +66,7 @@ async function keep(
 
 /** Verified with nothing but Python's standard library. */
 export async function checkInPython(delivery: ReceivedFiles): Promise<string> {
-  return (await run("python3", [join(FOLDER, "verify_webhook.py")], delivery)).trim();
+  return (await run("python3", [join(FOLDER, "verify-webhook.py")], delivery)).trim();
 }
 
 /** Verified with nothing but PHP and its sodium. */
