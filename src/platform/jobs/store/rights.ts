@@ -12,7 +12,7 @@ export async function lockInstallation(client: Client): Promise<void> {
  * Gives the application's role the use of the job tables. They hold ids of what is to be done, no tenant's content, so
  * they stand before the tenant wall. Only the tables' owner can do this.
  */
-export async function grantUse(client: Client, appRole: string): Promise<void> {
+export async function updateRights(client: Client, appRole: string): Promise<void> {
   const role = client.escapeIdentifier(appRole);
   await client.query(`
     grant usage on schema graphile_worker to ${role};
