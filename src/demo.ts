@@ -1,10 +1,11 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { issueToken } from "./platform/credentials/operations.ts";
+import { ulid } from "./platform/ids/ids.ts";
 import type { Services } from "./platform/product.ts";
 import { SERVER_TENANT } from "./platform/keys/keyring.ts";
 import { createTenant } from "./platform/tenants/operations.ts";
-import { countTenants, findDemoTenant } from "./platform/tenants/store.ts";
+import { countTenants, findDemoTenant, lockDemoTenant } from "./platform/tenants/store.ts";
 import { secufileScopes } from "./products/secufile/scopes.ts";
 
 const YEAR_MS = 365 * 24 * 3600 * 1000;
@@ -42,18 +43,24 @@ export async function keepDemo(services: Services, origin: string): Promise<void
 }
 
 async function demoTenant(services: Services): Promise<string | null> {
-  const found = await services.db.directory(findDemoTenant);
-  if (found !== null) return found.id;
-  if (!services.config.isDemoWanted || (await services.db.directory(countTenants)) > 0) return null;
-  const tenant = { name: "Demo organisation", isDemo: true, now: services.clock.now() };
-  return services.db.tenant(SERVER_TENANT, async (tx) => (await createTenant(tx, services.keyring, tenant)).id);
+  const { config, db, keyring, clock } = services;
+  return db.tenant(SERVER_TENANT, async (tx) => {
+    await lockDemoTenant(tx);
+    const found = await findDemoTenant(tx);
+    if (found !== null) return found.id;
+    if (!config.isDemoWanted || (await countTenants(tx)) > 0) return null;
+    const made = await createTenant(tx, keyring, { name: "Demo organisation", isDemo: true, now: clock.now() });
+    return made.id;
+  });
 }
 
 function withUrl(text: string, origin: string): string {
   return text.replace(/^export SECUFILE_URL=.*$/m, `export SECUFILE_URL=${origin}`);
 }
 
+/** Of two servers that share the folder and write at once, the later file stands, whole. */
 async function writeWhole(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600, flush: true });
-  await rename(`${file}.new`, file);
+  const draft = `${file}.${ulid()}`;
+  await writeFile(draft, text, { mode: 0o600, flush: true });
+  await rename(draft, file);
 }

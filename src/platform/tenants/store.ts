@@ -22,6 +22,11 @@ export async function countTenants(tx: Tx): Promise<number> {
   return Number(row?.count);
 }
 
+/** Held to the end of the transaction: of servers that start at once, one makes the demo organisation. */
+export async function lockDemoTenant(tx: Tx): Promise<void> {
+  await tx.run(sql`select pg_advisory_xact_lock(8443003)`);
+}
+
 /** The demo organisation of the first start. */
 export async function findDemoTenant(tx: Tx): Promise<TenantRow | null> {
   return tx.one(sql<TenantRow>`
