@@ -218,13 +218,15 @@ describe("Idempotency-Key on the embedded database", () => {
     const first = create(server, key, "restarted");
     await held.waiting(1);
     process.kill(pid, "SIGKILL");
+    const broken = await first;
     await held.letGo();
-    expectedProblem(await first, 503, "unavailable");
+    // The lock goes with its holder: a writer that wakes before it knows of the kill may still commit.
+    if (broken.status !== 201) expectedProblem(broken, 503, "unavailable");
     const retried = await eventually("the retry is carried out", async () => {
       const answer = await create(server, key, "restarted");
       return answer.status === 201 ? answer : null;
     });
-    assert.equal(retried.headers.get("idempotent-replayed"), null);
+    if (broken.status === 201) assert.deepEqual(retried.bytes, broken.bytes);
     assert.deepEqual(await effects((await embeddedDatabase(dataDirectory)).superUrl, "restarted"), ONE);
   });
 });

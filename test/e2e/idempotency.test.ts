@@ -172,6 +172,17 @@ describe("Idempotency-Key", () => {
     const reader = await withScopes(client, ["documents:read"]);
     expected(await create(key, { filename: "revoked" }, writer), 201);
     expectedProblem(await create(key, { filename: "revoked" }, reader), 403, "insufficient_scope");
+    // Scopes that only the operation asks for, depending on the body, count as well.
+    const signed = { filename: "signed", signers: [{ email: "client@example.com", role: "buyer" }] };
+    const signedKey = randomUUID();
+    expected(await create(signedKey, signed), 201);
+    expectedProblem(await create(signedKey, signed, writer), 403, "insufficient_scope");
+    const tokenKey = { "idempotency-key": randomUUID() };
+    const order = { name: "wide", scopes: ["documents:read", "keys:release"] };
+    expected(await client.post("/tokens", order, tokenKey), 201);
+    const manager = await withScopes(client, ["tokens:manage", "documents:read"]);
+    expectedProblem(await manager.post("/tokens", order, tokenKey), 403, "insufficient_scope");
+    assert.equal((await client.post("/tokens", order, tokenKey)).headers.get("idempotent-replayed"), "true");
     expected(await client.call("DELETE", `/tokens/${writer.tokenId}`), 204);
     const refused = await create(key, { filename: "revoked" }, writer);
     expectedProblem(refused, 401, "unauthorized");

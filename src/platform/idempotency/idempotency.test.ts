@@ -12,7 +12,10 @@ import { claimKey, readIdempotencyKey, type Claim, type ClaimRequest } from "./i
 import { idempotencyJobs } from "./jobs.ts";
 import { freeDeadClaims } from "./operations.ts";
 
-const ANSWER = { status: 201, headers: { "x-request-id": "req_1", date: "Sun, 22 Nov 2026 09:30:00 GMT" }, body: "{}" };
+const ANSWER = {
+  scopes: ["documents:write"],
+  answer: { status: 201, headers: { "x-request-id": "req_1", date: "Sun, 22 Nov 2026 09:30:00 GMT" }, body: "{}" },
+};
 
 describe("claims of idempotency keys", () => {
   let database: TestDatabase;
@@ -67,7 +70,7 @@ describe("claims of idempotency keys", () => {
     await assert.rejects(
       db.tenant(tenant, async (tx) => {
         await effect(tx, tenant);
-        await first.complete(tx, { ...ANSWER, body: "x".repeat(1024 * 1024) });
+        await first.complete(tx, { ...ANSWER, answer: { ...ANSWER.answer, body: "x".repeat(1024 * 1024) } });
       }),
       /an answer of \d+ bytes cannot be kept/,
     );
@@ -77,10 +80,12 @@ describe("claims of idempotency keys", () => {
     );
     assert.equal(Number(row?.count), 0);
     const second = await claim(request);
-    await db.tenant(tenant, (tx) => second.complete(tx, { ...ANSWER, body: "x".repeat(1_000_000) }));
+    await db.tenant(tenant, (tx) =>
+      second.complete(tx, { ...ANSWER, answer: { ...ANSWER.answer, body: "x".repeat(1_000_000) } }),
+    );
     const replayed = await claimKey(db, request, testLog);
     assert.ok("replay" in replayed);
-    assert.equal(replayed.replay.body.length, 1_000_000);
+    assert.equal(replayed.replay.answer.body.length, 1_000_000);
   });
 
   test("a key has one holder at a time, also while holders free it; whoever holds it can complete it", async () => {

@@ -4,7 +4,7 @@ import type { Database, Tx } from "../db/tx.ts";
 import type { TenantKeys } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
 import { idempotencyError } from "./errors.ts";
-import { answerOfBytes, bytesOfAnswer, type StoredAnswer } from "./schema.ts";
+import { answerOfBytes, bytesOfAnswer, type EarnedAnswer } from "./schema.ts";
 import { deleteClaim, findKey, insertClaim, updateDone, updateShown, type KeyRow, type KeyScope } from "./store.ts";
 
 export type ClaimRequest = {
@@ -19,7 +19,7 @@ export type ClaimRequest = {
 /** The right to carry out a request; exactly one holder at a time, and the database refuses all others' results. */
 export type Claim = {
   /** Stores the answer in the transaction that brings about the effect. Throws when the key was taken over: roll back. */
-  complete(tx: Tx, answer: StoredAnswer): Promise<void>;
+  complete(tx: Tx, earned: EarnedAnswer): Promise<void>;
   /**
    * Frees the key after a roll-back, so that the client can try again at once; in the background when the database is
    * away. Does nothing when it is done. Never throws.
@@ -27,8 +27,8 @@ export type Claim = {
   release(): Promise<void>;
 };
 
-/** An answer to give again. `replayed` is called when it has left; a secret one is forgotten then. */
-export type Replay = { readonly replay: StoredAnswer; replayed(): Promise<void> };
+/** An answer to give again to whoever holds its scopes. `replayed` is called when it has left; a secret one is forgotten then. */
+export type Replay = { readonly replay: EarnedAnswer; replayed(): Promise<void> };
 
 /** How long a key protects: promised to clients, and kept. */
 export const PROMISED_SECONDS = 24 * 3600;
@@ -122,8 +122,8 @@ function contextOf(scope: KeyScope): string {
 function claimOf(db: Database, request: ClaimRequest, owner: string, log: Log): Claim {
   const { tenantId, scope, keys } = request;
   return {
-    async complete(tx, answer) {
-      const bytes = bytesOfAnswer(answer);
+    async complete(tx, earned) {
+      const bytes = bytesOfAnswer(earned);
       if (bytes.length > MAX_ANSWER_BYTES)
         throw new Error(`an answer of ${bytes.length} bytes cannot be kept for a replay`);
       const sealed = keys.seal("idempotency-answers", bytes, contextOf(scope));

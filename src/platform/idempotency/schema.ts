@@ -8,17 +8,23 @@ export type StoredAnswer = {
   readonly body: string;
 };
 
-const storedAnswer = z.strictObject({
-  status: z.int().min(200).max(599),
-  headers: z.record(z.string(), z.string()),
-  body: z.string(),
+/** An answer, and the scopes that it took to get it. */
+export type EarnedAnswer = { readonly answer: StoredAnswer; readonly scopes: readonly string[] };
+
+const earnedAnswer = z.strictObject({
+  answer: z.strictObject({
+    status: z.int().min(200).max(599),
+    headers: z.record(z.string(), z.string()),
+    body: z.string(),
+  }),
+  scopes: z.array(z.string()),
 });
 
-export function bytesOfAnswer(answer: StoredAnswer): Buffer {
-  return Buffer.from(JSON.stringify(answer), "utf8");
+export function bytesOfAnswer(earned: EarnedAnswer): Buffer {
+  return Buffer.from(JSON.stringify(earned), "utf8");
 }
 
 /** Throws when the bytes are not those of an answer. */
-export function answerOfBytes(bytes: Buffer): StoredAnswer {
-  return storedAnswer.parse(JSON.parse(bytes.toString("utf8")));
+export function answerOfBytes(bytes: Buffer): EarnedAnswer {
+  return earnedAnswer.parse(JSON.parse(bytes.toString("utf8")));
 }

@@ -12,6 +12,7 @@ import { rateLimitHeaders } from "../limits/ratelimit-headers.ts";
 import type { Smoother } from "../limits/smoothing.ts";
 import type { Call, Caller, OpenCall, Services } from "../product.ts";
 import { renderFailure, renderSuccess, sendAnswer, sendRaw } from "./answer.ts";
+import { NotedScopes } from "./noted-scopes.ts";
 import type { AnyParser, Registered } from "./registry.ts";
 
 /** Seconds of the full rate that a token may use at once after a pause. */
@@ -36,10 +37,7 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
     async enter(registered, request, reply, open) {
       if (registered.isOpen) return null;
       const caller = await registered.product.authenticate(request.raw, open);
-      const missing = (registered.route.scopes ?? []).filter((scope) => !caller.scopes.has(scope));
-      if (missing.length > 0) {
-        throw platformError("forbidden", `This needs a token with the scope ${missing.join(", ")}.`);
-      }
+      refuseMissingScopes(caller, registered.route.scopes ?? []);
       const taken = smoother.take(caller.credentialId, { perSecond: rate, burst: rate * BURST_SECONDS });
       reply.headers(rateLimitHeaders("default", { limit: rate * BURST_SECONDS, windowSeconds: BURST_SECONDS }, taken));
       if (!taken.isAllowed) {
@@ -59,6 +57,13 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
       await carryOutAs(registered, reply, { open: entered.open, caller: entered.caller, input, request });
     },
   };
+}
+
+function refuseMissingScopes(caller: Caller, wanted: readonly string[]): void {
+  const missing = wanted.filter((scope) => !caller.scopes.has(scope));
+  if (missing.length > 0) {
+    throw platformError("forbidden", `This needs a token with the scope ${missing.join(", ")}.`);
+  }
 }
 
 type Input = RouteInput<Record<string, unknown>, Record<string, unknown>, unknown>;
@@ -91,13 +96,16 @@ async function carryOutAs(registered: Registered & { isOpen: false }, reply: Fas
     open.log,
   );
   if ("replay" in claimed) {
+    refuseMissingScopes(caller, claimed.replay.scopes);
     reply.header("idempotent-replayed", "true");
-    await sendAnswer(reply, claimed.replay);
+    await sendAnswer(reply, claimed.replay.answer);
     // A client that went away before its end has not seen the secret; it may ask again.
     if (await hasLeft(reply)) await claimed.replayed();
     return;
   }
-  await sendAnswer(reply, await underClaim(registered, work, keys, claimed.claim));
+  const noted = new NotedScopes(caller.scopes);
+  const notedWork = { ...work, caller: { ...caller, scopes: noted }, noted };
+  await sendAnswer(reply, await underClaim(registered, notedWork, keys, claimed.claim));
 }
 
 /** Whether the whole answer was handed to the network. Waits until that is decided. */
@@ -111,14 +119,16 @@ function hasLeft(reply: FastifyReply): Promise<boolean> {
 /** Puts the answer into the transaction of its effect, which may be tried several times. */
 type Keep = { begin(): void; answer(tx: Tx, value: unknown): Promise<void> };
 
+type NotedWork = Work & { readonly noted: NotedScopes };
+
 /** Runs the operation so that its answer is stored with its effect, or the key is free again. */
 async function underClaim(
   registered: Registered & { isOpen: false },
-  work: Work,
+  work: NotedWork,
   keys: Call["keys"],
   claim: Claim,
 ): Promise<StoredAnswer> {
-  const { open, caller, input } = work;
+  const { open, caller, input, noted } = work;
   let stored: StoredAnswer | null = null;
   const keep: Keep = {
     begin() {
@@ -127,7 +137,7 @@ async function underClaim(
     },
     async answer(tx, value) {
       stored = renderSuccess(registered.route.answer, checked(registered, value), open.requestId, open.now);
-      await claim.complete(tx, stored);
+      await claim.complete(tx, { answer: stored, scopes: [...noted.found] });
     },
   };
   try {
@@ -143,12 +153,19 @@ async function underClaim(
   }
 }
 
-async function keepFailure(registered: Registered, work: Work, claim: Claim, error: AppError): Promise<StoredAnswer> {
-  const { open, caller, request } = work;
+async function keepFailure(
+  registered: Registered,
+  work: NotedWork,
+  claim: Claim,
+  error: AppError,
+): Promise<StoredAnswer> {
+  const { open, caller, request, noted } = work;
   const context = { requestId: open.requestId, path: pathOf(request), now: open.now };
   const failure = renderFailure(error, registered.product.dialect, context);
   try {
-    await open.services.db.tenant(caller.tenantId, (tx) => claim.complete(tx, failure));
+    await open.services.db.tenant(caller.tenantId, (tx) =>
+      claim.complete(tx, { answer: failure, scopes: [...noted.found] }),
+    );
     return failure;
   } catch (lost) {
     await claim.release();
