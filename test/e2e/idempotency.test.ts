@@ -256,6 +256,7 @@ describe("Idempotency-Key under a low rate", () => {
     const limited = await client.post("/documents", ORDER, { "idempotency-key": key });
     expectedProblem(limited, 429, "rate_limited");
     assert.ok(Number(limited.headers.get("retry-after")) >= 1);
+    assert.match(limited.headers.get("ratelimit") ?? "", /^"default";r=0;t=\d+$/);
     const keys = await look(server.database.superUrl, "select 1 from platform.idempotency_keys where key = $1", [key]);
     assert.equal(keys.length, 0);
     let retried: Answer;
