@@ -17,6 +17,8 @@ export function beginLifetime(options: { signal: AbortSignal | undefined; totalT
   const timer = setTimeout(() => {
     controller.abort(new OutboundError("timeout", `The call took more than ${totalTimeoutMs} ms`));
   }, totalTimeoutMs);
+  // An open socket keeps the process alive as long as it must be; a limit on an answer that nobody reads must not.
+  timer.unref();
   if (signal?.aborted === true) onAbort();
   signal?.addEventListener("abort", onAbort);
   return {

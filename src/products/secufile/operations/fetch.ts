@@ -118,7 +118,12 @@ async function download(
     answer.body.destroy();
     throw refusal;
   }
-  return services.blobs.put(tenantId, answer.body, { maxBytes, signal: from.signal, ...expectationsOf(row) });
+  try {
+    return await services.blobs.put(tenantId, answer.body, { maxBytes, signal: from.signal, ...expectationsOf(row) });
+  } finally {
+    // Where storing failed before it read a byte, nobody else would let go of the connection and of its time limit.
+    answer.body.destroy();
+  }
 }
 
 /** A length that cannot be right is refused before a byte is stored; without one the bytes themselves are counted. */
