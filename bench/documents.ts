@@ -13,7 +13,7 @@ import { expectStatus, withLanes } from "./support/http-lane.ts";
 import { figuresOf, sampleOf, tell, withServer, type MeasuredServer, type Sample } from "./support/measuring.ts";
 
 const isShort = process.argv.includes("--short");
-const ROUNDS = isShort ? 3 : 8;
+const ROUNDS = isShort ? 2 : 8;
 const SECONDS = isShort ? 0.7 : 3;
 const GOAL_ADDED_MS = 1.5;
 const TENANT = "ten_bench";
