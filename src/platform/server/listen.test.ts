@@ -30,7 +30,7 @@ const said = {
   schema: z.strictObject({ said: z.string().max(100_000) }),
   description: "x",
 } as const;
-const stream = { kind: "raw", status: 200, contentType: "text/plain", description: "Bytes." } as const;
+const text = { kind: "raw", status: 200, contentType: "text/plain", description: "Bytes." } as const;
 
 /** Routes that stand still until the test lets them go on. */
 function stagedRoutes(stage: Stage): Route<OpenCall>[] {
@@ -52,7 +52,7 @@ function stagedRoutes(stage: Stage): Route<OpenCall>[] {
       operation: "stream",
       method: "GET",
       paths: ["/v1/test/stream"],
-      answer: stream,
+      answer: text,
       handle: async () => ({ status: 200, headers: {}, body: stage.stream }),
     }),
   ];
