@@ -163,7 +163,8 @@ export function unknownVariables(
 export function readBackupPassphrase(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): string | null {
-  return environment["TABELLION_BACKUP_PASSPHRASE"] ?? null;
+  const passphrase = environment["TABELLION_BACKUP_PASSPHRASE"];
+  return passphrase === undefined || passphrase === "" ? null : passphrase;
 }
 
 function checkTogether(config: Config): void {

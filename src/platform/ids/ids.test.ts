@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isId, newId, ulid } from "./ids.ts";
+
+test("an id of a later millisecond sorts after an earlier one", () => {
+  const times = [0, 1, 31, 32, 1_700_000_000_000, 1_700_000_000_001, 281_474_976_710_655];
+  const made = times.map((ms) => ulid(new Date(Math.min(ms, 8.64e15))));
+  assert.deepEqual(made.toSorted(), made);
+});
+
+test("the time stands in the first ten characters as the ULID specification encodes it", () => {
+  assert.equal(ulid(new Date(1_469_918_176_385)).slice(0, 10), "01ARYZ6S41");
+});
+
+test("ids of one millisecond differ", () => {
+  const now = new Date();
+  assert.equal(new Set(Array.from({ length: 10_000 }, () => ulid(now))).size, 10_000);
+});
+
+test("an id carries its prefix and is recognised by it alone", () => {
+  const id = newId("doc", new Date());
+  assert.match(id, /^doc_[0-7][0-9A-HJKMNP-TV-Z]{25}$/);
+  assert.ok(isId("doc", id));
+  assert.ok(!isId("tok", id));
+});
+
+test("what is no ULID is no id: letters left out by Crockford, lower case, other lengths, more than 48 bits of time", () => {
+  const good = "01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
+  assert.ok(isId("doc", `doc_${good}`));
+  for (const wrong of [good.toLowerCase(), `${good}0`, good.slice(1), `8${good.slice(1)}`, `${good.slice(1)}I`, ""]) {
+    assert.ok(!isId("doc", `doc_${wrong}`), wrong);
+  }
+  for (const wrong of [`doc_${good}\n`, ` doc_${good}`, `doc${good}`]) assert.ok(!isId("doc", wrong), wrong);
+});
