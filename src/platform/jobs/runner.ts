@@ -1,6 +1,14 @@
 import { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { parseCronItems, run, type CronItem, type Runner, type Task, type WorkerEvents } from "graphile-worker";
+import {
+  parseCronItems,
+  run,
+  type CronItem,
+  type JobHelpers,
+  type Runner,
+  type Task,
+  type WorkerEvents,
+} from "graphile-worker";
 import type { Database, Tx } from "../db/tx.ts";
 import type { Log } from "../log/log.ts";
 import type { JobDefinition, JobRun } from "./jobs.ts";
@@ -9,6 +17,7 @@ import {
   deleteDeadWorkers,
   deleteWorker,
   updateJobsCutShort,
+  updateJobsNotUnderWay,
   updateJobsOfDeadWorkers,
   updateQueuesOfDeadWorkers,
   updateWorkerBeats,
@@ -37,6 +46,8 @@ export type Pace = {
   /** A worker silent for this long is dead; its jobs go to others. The library itself would wait four hours. */
   readonly deadAfterSeconds: number;
   readonly stopGraceMs: number;
+  /** For the library to write down what became of its last jobs. */
+  readonly writeDownMs: number;
   /** Before another runner is started when the library's has ended by itself. */
   readonly restartMs: number;
 };
@@ -46,6 +57,7 @@ const USUAL_PACE: Pace = {
   beatMs: 5_000,
   deadAfterSeconds: 20,
   stopGraceMs: 10_000,
+  writeDownMs: 5_000,
   restartMs: 1_000,
 };
 
@@ -57,19 +69,20 @@ export async function startJobs(options: JobRunnerOptions): Promise<JobRunner> {
 }
 
 /**
- * Owns the library's runner, the heartbeat, and the list of jobs that were cut short. The library ends its runner when
- * the database is lost while it writes down that a job is done; then this starts another one.
+ * Owns the library's runner, the heartbeat, and the list of jobs under way. When the database is lost while the library
+ * writes down that a job is done, it shuts its workers down, sometimes without ever saying that it has; then this
+ * starts another runner.
  */
 class Crew {
   readonly #options: JobRunnerOptions;
   readonly #pace: Pace;
   readonly #stopping = new AbortController();
+  /** Handlers that have not returned, by the ids of their jobs. */
+  readonly #underWay = new Map<string, Promise<void>>();
   readonly #cutShort = new Set<string>();
-  #runner: Runner | null = null;
-  /** Under this id the present runner locks its jobs. */
-  #workerId: string | null = null;
+  #current: { readonly runner: Runner; readonly workerId: string } | null = null;
   #timer: NodeJS.Timeout | null = null;
-  #watching: Promise<void> = Promise.resolve();
+  #replacing: Promise<void> | null = null;
 
   constructor(options: JobRunnerOptions, pace: Pace) {
     this.#options = options;
@@ -78,27 +91,29 @@ class Crew {
 
   async start(): Promise<void> {
     if (this.#options.isAlone) await this.#freeAll();
-    this.#runner = await this.#run();
+    await this.#run();
     await this.#beat();
     this.#timer = setInterval(() => void this.#beatOrTell(), this.#pace.beatMs);
-    this.#watching = this.#watch(this.#runner);
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    await this.#replacing;
+    await this.#end();
     if (this.#timer !== null) clearInterval(this.#timer);
-    await this.#runner?.stop().catch(() => undefined); // it has ended by itself
-    await this.#watching;
     await this.#giveBack();
   }
 
-  async #run(): Promise<Runner> {
+  async #run(): Promise<void> {
     const { db, log, definitions, concurrency } = this.#options;
     const events: WorkerEvents = new EventEmitter();
+    let workerId = "";
+    // Under this id its jobs are locked.
     events.on("pool:create", ({ workerPool }) => {
-      this.#workerId = workerPool.id;
+      workerId = workerPool.id;
     });
-    return run({
+    events.on("pool:gracefulShutdown", () => this.#replaceSoon());
+    const runner = await run({
       pgPool: db.pool,
       taskList: Object.fromEntries<Task>(definitions.map((definition) => [definition.name, this.#taskOf(definition)])),
       parsedCronItems: parseCronItems(cronItemsOf(definitions)),
@@ -116,31 +131,45 @@ class Crew {
         },
       },
     });
+    runner.promise.catch((error: unknown) => log.error({ error }, "the job runner failed"));
+    this.#current = { runner, workerId };
   }
 
-  /** Starts another runner each time the present one ends, until the stop. */
-  async #watch(first: Runner): Promise<void> {
-    for (let runner: Runner | null = first; ;) {
-      await runner?.promise.catch((error: unknown) => this.#options.log.error({ error }, "the job runner failed"));
-      if (this.#stopping.signal.aborted) return;
-      runner = await this.#replace().catch((error: unknown) => {
-        this.#options.log.error({ error }, "the job runner could not be started again");
-        return null;
-      });
+  #replaceSoon(): void {
+    if (this.#stopping.signal.aborted) return;
+    this.#replacing ??= this.#replace().finally(() => {
+      this.#replacing = null;
+    });
+  }
+
+  async #replace(): Promise<void> {
+    const { db, log } = this.#options;
+    await this.#end();
+    const ended = this.#current;
+    this.#current = null;
+    while (!this.#stopping.signal.aborted) {
+      await delay(this.#pace.restartMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      try {
+        // What it still holds is then a dead worker's.
+        if (ended !== null) await db.directory((tx) => deleteWorker(tx, ended.workerId));
+        await this.#run();
+        log.warn("the job runner had ended and was started again");
+        return;
+      } catch (error) {
+        log.error({ error }, "the job runner could not be started again; trying again");
+      }
     }
   }
 
-  async #replace(): Promise<Runner | null> {
-    const { db, log } = this.#options;
-    await delay(this.#pace.restartMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
-    if (this.#stopping.signal.aborted) return null;
-    const ended = this.#workerId;
-    if (ended !== null) await db.directory((tx) => deleteWorker(tx, ended));
-    this.#runner = await this.#run();
-    // Stopped while it started: nobody else knows of this runner yet.
-    if (this.#stopping.signal.aborted) await this.#runner.stop();
-    else log.warn("the job runner had ended and was started again");
-    return this.#runner;
+  /** Ends the present runner: when its jobs have ended, and the library had the time to write that down. */
+  async #end(): Promise<void> {
+    const ended = this.#current?.runner.stop().catch(() => undefined); // it has ended by itself
+    const given = (async () => {
+      // The library aborts what takes longer than the grace time.
+      while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay.values());
+      await delay(this.#pace.writeDownMs, undefined, { ref: false });
+    })();
+    await Promise.race([ended, given]);
   }
 
   async #beatOrTell(): Promise<void> {
@@ -152,9 +181,13 @@ class Crew {
   async #beat(): Promise<void> {
     const { db, log } = this.#options;
     const { deadAfterSeconds } = this.#pace;
-    const workerId = this.#workerId;
+    const workerId = this.#current?.workerId;
+    const underWay = [...this.#underWay.keys()];
     await db.directory(async (tx) => {
-      if (workerId !== null) await updateWorkerBeats(tx, [workerId]);
+      if (workerId !== undefined) {
+        await updateWorkerBeats(tx, [workerId]);
+        await updateJobsNotUnderWay(tx, { workerId, underWay, seconds: deadAfterSeconds });
+      }
       const freed = await freeJobsOfDeadWorkers(tx, deadAfterSeconds);
       if (freed > 0) log.warn({ jobs: freed }, "jobs of dead workers were freed");
       await deleteDeadWorkers(tx, deadAfterSeconds * 10);
@@ -170,34 +203,44 @@ class Crew {
 
   /** A stop is not the jobs' fault, and costs them no attempt. */
   async #giveBack(): Promise<void> {
+    const { db, log } = this.#options;
     const jobIds = [...this.#cutShort];
-    if (jobIds.length > 0) await this.#options.db.directory((tx) => updateJobsCutShort(tx, jobIds));
+    if (jobIds.length === 0) return;
+    await db
+      .directory((tx) => updateJobsCutShort(tx, jobIds))
+      .catch((error: unknown) => log.error({ error }, "jobs that were cut short could not be given back"));
   }
 
   #taskOf(definition: JobDefinition): Task {
-    const cutShort = this.#cutShort;
     return async (payload, helpers) => {
-      const { id, attempts, max_attempts: maxAttempts } = helpers.job;
-      const jobLog = this.#options.log.child({ job: definition.name, jobId: id });
-      const jobRun: JobRun = {
-        jobId: id,
-        attempt: attempts,
-        get isLastAttempt() {
-          return attempts >= maxAttempts && !helpers.abortSignal.aborted;
-        },
-        signal: helpers.abortSignal,
-        log: jobLog,
-      };
-      const startedAt = performance.now();
-      try {
-        await definition.handle(withoutCron(payload), jobRun);
-        jobLog.info({ attempt: attempts, ms: Math.round(performance.now() - startedAt) }, "job done");
-      } catch (error) {
-        if (helpers.abortSignal.aborted) cutShort.add(id);
-        jobLog.warn({ error, attempt: attempts, isLastAttempt: jobRun.isLastAttempt }, "job failed");
-        throw error;
-      }
+      const { id } = helpers.job;
+      const running = this.#handle(definition, payload, helpers);
+      this.#underWay.set(id, running);
+      await running.finally(() => this.#underWay.delete(id));
     };
+  }
+
+  async #handle(definition: JobDefinition, payload: unknown, helpers: JobHelpers): Promise<void> {
+    const { id, attempts, max_attempts: maxAttempts } = helpers.job;
+    const log = this.#options.log.child({ job: definition.name, jobId: id });
+    const jobRun: JobRun = {
+      jobId: id,
+      attempt: attempts,
+      get isLastAttempt() {
+        return attempts >= maxAttempts && !helpers.abortSignal.aborted;
+      },
+      signal: helpers.abortSignal,
+      log,
+    };
+    const startedAt = performance.now();
+    try {
+      await definition.handle(withoutCron(payload), jobRun);
+      log.info({ attempt: attempts, ms: Math.round(performance.now() - startedAt) }, "job done");
+    } catch (error) {
+      if (helpers.abortSignal.aborted) this.#cutShort.add(id);
+      log.warn({ error, attempt: attempts, isLastAttempt: jobRun.isLastAttempt }, "job failed");
+      throw error;
+    }
   }
 }
 

@@ -55,6 +55,21 @@ export async function updateJobsOfDeadWorkers(tx: Tx, seconds: number): Promise<
                           and worker.beat_at > clock_timestamp() - make_interval(secs => ${seconds}))`);
 }
 
+/**
+ * Frees jobs that a worker holds for `seconds` without working on them: their end could not be written down, or the
+ * answer that gave them to it was lost. Zero rows: there are none.
+ */
+export async function updateJobsNotUnderWay(
+  tx: Tx,
+  worker: { workerId: string; underWay: readonly string[]; seconds: number },
+): Promise<number> {
+  return tx.run(sql`
+    update graphile_worker._private_jobs
+       set locked_at = null, locked_by = null, attempts = least(attempts, max_attempts - 1)
+     where locked_by = ${worker.workerId} and id <> all(${[...worker.underWay]}::bigint[])
+       and locked_at < clock_timestamp() - make_interval(secs => ${worker.seconds})`);
+}
+
 /** Gives jobs back that were cut short by a stop, as if they had not been begun. Zero rows: they were done after all. */
 export async function updateJobsCutShort(tx: Tx, jobIds: readonly string[]): Promise<number> {
   return tx.run(sql`
