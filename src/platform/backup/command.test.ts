@@ -8,7 +8,7 @@ import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { allFolders, factsOf, fillTenant, openPlace, type WorkingPlace } from "../../../test/support/backup-place.ts";
 import { testLog } from "../../../test/support/database.ts";
 import { createLocalBlobs } from "../blobs/local-blobs.ts";
-import { readConfig, type Config } from "../config/config.ts";
+import { readBackupPassphrase, readConfig, type Config } from "../config/config.ts";
 import { embeddedUrls, startEmbedded, type EmbeddedPostgres } from "../db/embedded.ts";
 import { migrate } from "../db/migrate.ts";
 import { installJobs } from "../jobs/install.ts";
@@ -19,13 +19,18 @@ const PASSPHRASE = "correct horse battery";
 
 type Answer = { readonly code: number; readonly said: string; readonly output: Buffer };
 
-async function run(argv: readonly string[], config: Config, stdin?: Buffer): Promise<Answer> {
+async function run(
+  argv: readonly string[],
+  config: Config,
+  stdin?: Buffer,
+  passphrase: string | null = PASSPHRASE,
+): Promise<Answer> {
   const said: string[] = [];
   const written: Buffer[] = [];
   const code = await runBackupCommand(argv, {
     config,
     log: testLog,
-    passphrase: PASSPHRASE,
+    passphrase,
     folders: allFolders,
     stdin: new PassThrough().end(stdin ?? ""),
     stdout: new PassThrough().on("data", (piece: Buffer) => void written.push(piece)),
@@ -186,7 +191,26 @@ describe("tabellion backup", () => {
       assert.equal(answer.code, 2, `${line.join(" ")}: ${answer.said}`);
       assert.match(answer.said, /tabellion backup create/);
     }
+    const unset = await run(
+      ["verify", "x"],
+      config,
+      undefined,
+      readBackupPassphrase({ TABELLION_BACKUP_PASSPHRASE: "" }),
+    );
+    assert.match(unset.said, /^backup: no passphrase: set TABELLION_BACKUP_PASSPHRASE/);
     const nowhere = await run(["create", join(scratch, "n.backup")], configOf(await newFolder()));
     assert.match(nowhere.said, /there is no database|root\.key is missing/);
+  });
+
+  test("a database that cannot be used is named before anything is written", async () => {
+    const unreachable = readConfig({
+      TABELLION_DATA: config.dataDirectory,
+      DATABASE_URL: "postgres://app@127.0.0.1:1/x",
+      DATABASE_OWNER_URL: "postgres://owner@127.0.0.1:1/x",
+    });
+    const file = join(await newFolder(), "unreachable.backup");
+    const named = { name: "MigrationError", message: /the database of DATABASE_OWNER_URL cannot be used/ };
+    await assert.rejects(run(["create", file, ...toKey], unreachable), named);
+    await assert.rejects(stat(file));
   });
 });

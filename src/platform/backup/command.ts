@@ -7,7 +7,7 @@ import { createLocalBlobs } from "../blobs/local-blobs.ts";
 import type { Config } from "../config/config.ts";
 import { embeddedUrls, startEmbedded } from "../db/embedded.ts";
 import { findLocation } from "../db/location.ts";
-import type { MigrationFolder } from "../db/migrate.ts";
+import { checkDatabase, type MigrationFolder } from "../db/migrate.ts";
 import { loadRootKey, type RootKey, RootKeyError, writeRootKey } from "../keys/root-key.ts";
 import type { Log } from "../log/log.ts";
 import { BackupError } from "./backup-error.ts";
@@ -42,7 +42,10 @@ const LACKING = 3;
 
 type Urls = { readonly url: string; readonly ownerUrl: string };
 
-/** Runs `tabellion backup …`, which works whether the server runs or not. Answers the exit code; never throws what is expected. */
+/**
+ * Runs `tabellion backup …`, which works whether the server runs or not, and answers the exit code. Throws a
+ * `StartError` where the database cannot be used, as a start would; else nothing that is expected.
+ */
 export async function runBackupCommand(argv: readonly string[], options: BackupCommandOptions): Promise<number> {
   try {
     const line = parseCommandLine(argv);
@@ -128,12 +131,12 @@ async function restore(line: BackupCommandLine, options: BackupCommandOptions): 
   const blobs = await openBlobs(config);
   const shown = progressLine(options.stderr, await sizeOf(line.file));
   const { onProgress } = shown;
-  await withDatabase(options, async ({ url, ownerUrl }) => {
+  await withDatabase(options, async (urls) => {
     const restored = await restoreBackup({
       input: openInput(line.file, options),
       identity,
-      ownerUrl,
-      appRole: decodeURIComponent(new URL(url).username),
+      ownerUrl: urls.ownerUrl,
+      appRole: appRoleOf(urls),
       folders,
       blobs,
       isBlobStoreEmpty: () => isEmpty(blobFolderOf(config)),
@@ -171,7 +174,9 @@ function describe(manifest: Manifest, counts: BackupCounts): string {
 async function withDatabase(options: BackupCommandOptions, work: (urls: Urls) => Promise<void>): Promise<void> {
   const { config, log } = options;
   if (config.databaseUrl !== null && config.databaseOwnerUrl !== null) {
-    return work({ url: config.databaseUrl, ownerUrl: config.databaseOwnerUrl });
+    const urls = { url: config.databaseUrl, ownerUrl: config.databaseOwnerUrl };
+    await checkDatabase({ ownerUrl: urls.ownerUrl, appRole: appRoleOf(urls), log });
+    return work(urls);
   }
   const running = await embeddedUrls(config.dataDirectory);
   if (running !== null) return work(running);
@@ -182,6 +187,10 @@ async function withDatabase(options: BackupCommandOptions, work: (urls: Urls) =>
   } finally {
     await started.stop();
   }
+}
+
+function appRoleOf({ url }: Urls): string {
+  return decodeURIComponent(new URL(url).username);
 }
 
 function blobFolderOf(config: Config): string {

@@ -21,6 +21,8 @@ const wrong: readonly [string, string][] = [
   ["TABELLION_TRUSTED_PROXIES", "10.0.0.0/33"],
   ["TABELLION_OUTBOUND_ALLOW", "localhost"],
   ["DATABASE_URL", "mysql://x"],
+  ["DATABASE_URL", "postgres://host-without-role/x"],
+  ["DATABASE_URL", "postgres://role:password@/no-host?host=/socket"],
 ];
 for (const [variable, value] of wrong) {
   test(`${variable}=${value} stops the start and the message names variable, value and what is allowed`, () => {

@@ -14,8 +14,11 @@ import {
 } from "./settings.ts";
 
 const databaseUrl = {
-  allowed: "a URL such as postgres://role:password@host:5432/database",
-  pattern: /^postgres(?:ql)?:\/\/\S+$/,
+  allowed:
+    "a URL such as postgres://role:password@host:5432/database or, over a socket, " +
+    "postgres://role:password@localhost/database?host=/folder",
+  // With a role and a host: the role is read from the URL, and a URL without a host is none.
+  pattern: /^postgres(?:ql)?:\/\/[^\s/@]+@[^\s/@]\S*$/,
 };
 const rootKeyForm = {
   allowed: "one or two entries <generation>:<base64 of 32 bytes> separated by commas, the newest last",
