@@ -37,9 +37,8 @@ export async function runFaults(options: FaultOptions): Promise<FaultReport> {
   try {
     return await attack({ plan, options, source: source.origin, receiver, victim });
   } catch (error) {
-    throw new Error(`the run with the seed ${plan.seed} broke off; the server said:\n${victim.output().slice(-8000)}`, {
-      cause: error,
-    });
+    const words = await victim.lastWords();
+    throw new Error(`the run with the seed ${plan.seed} broke off; the server said:\n${words}`, { cause: error });
   } finally {
     await victim.remove();
     await Promise.all([source.close(), receiver.close()]);

@@ -12,8 +12,8 @@ import type { KillTarget } from "./plan.ts";
 export type Victim = {
   readonly origin: string;
   readonly apiKey: string;
-  /** What the present process has printed. */
-  output(): string;
+  /** The end of what the present process and PostgreSQL have printed. */
+  lastWords(): Promise<string>;
   /** kill -9; starts the server again unless it lives on. Answers how long it was away. */
   kill(target: KillTarget): Promise<number>;
   /** What no answer of the server shows. */
@@ -26,6 +26,7 @@ export type Victim = {
 
 const READY_LIMIT_MS = 60_000;
 const POLL_MS = 25;
+const LAST_WORDS = 4_000;
 
 export async function startVictim(env: Readonly<Record<string, string>> = {}): Promise<Victim> {
   const folder = await mkdtemp(join(tmpdir(), "tabellion-faults-"));
@@ -38,7 +39,10 @@ export async function startVictim(env: Readonly<Record<string, string>> = {}): P
   return {
     origin: server.origin,
     apiKey: server.apiKey,
-    output: () => server.output(),
+    async lastWords() {
+      const postgres = await readFile(join(dataDirectory, "postgres.log"), "utf8").catch(() => "");
+      return `${server.output().slice(-LAST_WORDS)}\n${postgres.slice(-LAST_WORDS)}`;
+    },
     async kill(target) {
       const startedAt = performance.now();
       if (target !== "server") await killPostgres(dataDirectory);
