@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createTestDatabase, openDatabase, type TestDatabase } from "../../../test/support/database.ts";
-import type { Database } from "../db/tx.ts";
+import { sql } from "../db/sql.ts";
+import { sqlState, type Database } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import { createEventHints, emitEvent } from "./events.ts";
 import { deleteEventsBefore, deleteQueuedEvents, findEvent, listEvents, listTenantsWithQueuedEvents } from "./store.ts";
@@ -82,6 +83,40 @@ describe("events", () => {
     const step = () => db.tenant("ten_old", (tx) => deleteEventsBefore(tx, "ten_old", { beforeId, limit: 2 }));
     assert.deepEqual([await step(), await step(), await step()], [2, 1, 0]);
     assert.notEqual(await db.tenant("ten_old", (tx) => findEvent(tx, "ten_old", young)), null);
+  });
+
+  test("the application may not change an event that was written", async () => {
+    const id = await emit("ten_fixed", { key: "a" });
+    await assert.rejects(
+      db.tenant("ten_fixed", (tx) => tx.run(sql`update platform.events set data = '{}' where tenant_id = 'ten_fixed'`)),
+      (error) => sqlState(error) === "42501",
+    );
+    const row = await db.tenant("ten_fixed", (tx) => findEvent(tx, "ten_fixed", id));
+    assert.deepEqual(row?.data, { key: "a" });
+  });
+
+  test("a taker that fails leaves its events to the next one", async () => {
+    const id = await emit("ten_taker", {});
+    await assert.rejects(
+      db.tenant("ten_taker", async (tx) => {
+        assert.deepEqual(await deleteQueuedEvents(tx, "ten_taker", 10), [id]);
+        throw new Error("crash");
+      }),
+      /crash/,
+    );
+    assert.deepEqual(await db.tenant("ten_taker", (tx) => deleteQueuedEvents(tx, "ten_taker", 10)), [id]);
+  });
+
+  test("ids of later milliseconds sort after those of earlier ones, and no two are the same", async () => {
+    const ids = await db.tenant("ten_order", (tx) =>
+      Promise.all(
+        Array.from({ length: 50 }, (_, n) =>
+          emitEvent(tx, "ten_order", { ...event, data: {}, at: new Date(at.getTime() + n) }),
+        ),
+      ),
+    );
+    assert.deepEqual(ids, ids.toSorted());
+    assert.equal(new Set(ids).size, 50);
   });
 
   test("a hint reaches listeners of this process until they leave", () => {
