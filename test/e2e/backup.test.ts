@@ -189,6 +189,7 @@ describe("a backup taken under load, on an empty machine", () => {
 
   test("the machine is lost; on an empty one root.key and the backup are all that a restore needs", async () => {
     await server.kill();
+    receivedBeforeLoss = receiver.received.length;
     process.kill(await lost.postgresPid(), "SIGKILL");
     const withoutKey = await backupCommand(next, ["restore", plain]);
     assertFailed(withoutKey, /put root\.key of generation 1 .* into the data folder/);
