@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { pathToFileURL } from "node:url";
 
 const MAJOR = 26;
 const PARENT_POLL_MS = 250;
@@ -83,7 +83,7 @@ export async function runWithNode(main, options) {
   handOver(program, main, options);
 }
 
-if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) {
   const [main, ...options] = process.argv.slice(2);
   await runWithNode(resolve(main), options);
 }

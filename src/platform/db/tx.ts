@@ -204,11 +204,3 @@ function isRetryable(error: unknown): boolean {
   const state = sqlState(error);
   return state === "40001" || state === "40P01";
 }
-
-/** Whether a unique constraint refused a row; `constraint` narrows it to the one of that name. */
-export function isUniqueViolation(error: unknown, constraint?: string): boolean {
-  if (sqlState(error) !== "23505") return false;
-  return (
-    constraint === undefined || (error instanceof Error && "constraint" in error && error.constraint === constraint)
-  );
-}
