@@ -38,6 +38,8 @@ export type RunningServer = {
 };
 
 const MAX_JSON_BYTES = 1024 * 1024;
+const MAX_LOGGED_PATH_CHARACTERS = 200;
+const LONG_SEGMENT = /[^/]{20,}/g;
 const MAX_PARAMETER_CHARACTERS = 300;
 /** All that can reach a route; CONNECT is refused by Node itself. */
 const ALL_METHODS = METHODS.filter((method) => method !== "CONNECT");
@@ -216,14 +218,12 @@ function addRequestLog(app: FastifyInstance, options: ServerOptions): void {
   app.addHook("onResponse", async (request, reply) => {
     const route = request.routeOptions.config;
     const operation = route.operation ?? "none";
-    // Links of open pages are secrets in themselves: their pattern is logged, not their path.
-    const path = route.isOpen === true ? request.routeOptions.url : pathOf(request).slice(0, 200);
     options.metrics.observe({ operation, status: reply.statusCode, seconds: reply.elapsedTime / 1000 });
     log.info(
       {
         requestId: request.id,
         method: request.method,
-        path,
+        path: loggedPath(request),
         operation,
         status: reply.statusCode,
         ms: Math.round(reply.elapsedTime * 10) / 10,
@@ -232,6 +232,17 @@ function addRequestLog(app: FastifyInstance, options: ServerOptions): void {
       "request",
     );
   });
+}
+
+/**
+ * Links of open pages are secrets in themselves: of those the pattern is logged. They also arrive mistyped, cut or by
+ * another method, and then no operation takes them: what is long enough to be one is left out.
+ */
+function loggedPath(request: FastifyRequest): string | undefined {
+  const route = request.routeOptions.config;
+  if (route.isOpen === true) return request.routeOptions.url;
+  const path = pathOf(request).slice(0, MAX_LOGGED_PATH_CHARACTERS);
+  return route.operation === undefined ? path.replaceAll(LONG_SEGMENT, "(hidden)") : path;
 }
 
 /** Node leaves a connection open for further requests when the one under way at the stop ends; that would hold up the stop. */

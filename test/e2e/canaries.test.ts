@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { searchFiles, searchTables, superuserOf } from "../canaries/places.ts";
+import { Planter } from "../canaries/planting.ts";
+import { formsOf, searchFor, summaryOf, type Search } from "../canaries/search.ts";
+import { runMain } from "../support/run-program.ts";
+import { startServer, type TestServer } from "../support/server.ts";
+
+const WANTED = 1_000;
+
+describe("secrets that were planted through every door", () => {
+  let folder = "";
+  let dataDirectory = "";
+  let server: TestServer;
+  let receiver: Server;
+  let planter: Planter;
+  let search: Search;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "tabellion-canaries-"));
+    // PostgreSQL runs under another account when this process is root's, and has to get there.
+    await chmod(folder, 0o755);
+    dataDirectory = join(folder, "data");
+    const metricsToken = `metrics-${randomBytes(16).toString("hex")}`;
+    server = await startServer({
+      dataDirectory,
+      env: {
+        // The most that it can be made to say.
+        TABELLION_LOG_LEVEL: "trace",
+        TABELLION_REQUESTS_PER_SECOND: "1000000",
+        TABELLION_METRICS_TOKEN: metricsToken,
+      },
+    });
+    receiver = createServer((request, response) => request.resume().once("end", () => response.writeHead(204).end()));
+    await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+    planter = new Planter(server);
+    planter.canaries.push({ door: "TABELLION_METRICS_TOKEN", bytes: Buffer.from(metricsToken) });
+    await planter.tokens(110);
+    await planter.keys(120);
+    await planter.urls(64);
+    await planter.headers(40);
+    await planter.bodies(64);
+    await planter.webhooks(64, `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`);
+    await planter.contents(70);
+    search = searchFor(planter.canaries);
+  });
+
+  after(async () => {
+    await server.stop();
+    receiver.closeAllConnections();
+    receiver.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const copyOf = async (name: string, bytes: Buffer): Promise<string> => {
+    const copy = join(folder, "copy");
+    await mkdir(copy, { recursive: true });
+    await writeFile(join(copy, name), bytes);
+    return copy;
+  };
+
+  test("there are a thousand of them, no two the same", () => {
+    const distinct = new Set(planter.canaries.map((canary) => canary.bytes.toString("hex")));
+    assert.equal(distinct.size, planter.canaries.length);
+    assert.ok(distinct.size >= WANTED, `only ${distinct.size}`);
+  });
+
+  test("the search finds one on purpose in a copy, whichever it is and in whatever form it lies there", async () => {
+    for (const [at, canary] of planter.canaries.entries()) {
+      if (at % 25 !== 0) continue;
+      for (const [form, bytes] of Object.entries(formsOf(canary.bytes))) {
+        const noise = randomBytes(500 + (at % 7));
+        const copy = await copyOf("planted", Buffer.concat([noise, bytes, noise]));
+        const { findings } = await searchFiles(copy, search);
+        assert.ok(
+          findings.some((found) => found.form === form && found.door === canary.door),
+          `${canary.door} as ${form}`,
+        );
+      }
+      for (const wrap of [`{"x":"${canary.bytes.toString("latin1")}"}`, `é${canary.bytes.toString("latin1")}`]) {
+        const copy = await copyOf("planted", Buffer.from(Buffer.from(wrap, "latin1").toString("base64")));
+        assert.notEqual((await searchFiles(copy, search)).findings.length, 0, `${canary.door} inside base64`);
+      }
+    }
+  });
+
+  test("the search finds one on purpose in a copy of the database's log", async () => {
+    const [first] = planter.canaries;
+    if (first === undefined) throw new Error("nothing was planted");
+    const copy = join(folder, "planted-log");
+    await mkdir(copy);
+    await copyFile(join(dataDirectory, "postgres.log"), join(copy, "postgres.log"));
+    await writeFile(join(copy, "postgres.log"), `oops ${first.bytes.toString()}\n`, { flag: "a" });
+    const { findings } = await searchFiles(copy, search);
+    assert.deepEqual(
+      findings.map((found) => [found.place, found.door]),
+      [["postgres.log", first.door]],
+    );
+  });
+
+  test("none is in what the server says, on the most talkative level", () => {
+    const said = server.output();
+    assert.ok(said.length > 100_000, "it said next to nothing");
+    assert.deepEqual(summaryOf(search.in("output", Buffer.from(said))), []);
+  });
+
+  test("none is in any row of any table", async () => {
+    const client = await superuserOf(dataDirectory);
+    try {
+      const { findings, tables, rows } = await searchTables(client, search);
+      assert.deepEqual(summaryOf(findings), []);
+      assert.ok(tables > 15 && rows > 1_000, `${tables} tables with ${rows} rows are not all of it`);
+      // Of this session alone, and never in a file.
+      await client.query("create temporary table planted (secret bytea)");
+      await client.query("insert into planted values ($1)", [planter.canaries[0]?.bytes]);
+      const planted = await searchTables(client, search);
+      assert.match(planted.findings.map((found) => found.place).join(), /^table \S+\.planted$/);
+    } finally {
+      await client.end();
+    }
+  });
+
+  test("none is in any file of the data folder but those of the server's own secrets", async () => {
+    const client = await superuserOf(dataDirectory);
+    await client.query("checkpoint");
+    await client.end();
+    const { findings, bytes } = await searchFiles(dataDirectory, search);
+    assert.deepEqual(summaryOf(findings), []);
+    assert.ok(bytes > 30_000_000, `${bytes} bytes are not a database`);
+  });
+
+  test("none is in a backup, nor is the passphrase anywhere", async () => {
+    const passphrase = planter.setting("passphrase of a backup");
+    const file = join(folder, "backup.age");
+    const env = {
+      TABELLION_DATA: dataDirectory,
+      TABELLION_BACKUP_PASSPHRASE: passphrase,
+      TABELLION_LOG_LEVEL: "trace",
+    };
+    const { code, stdout, stderr } = await runMain(env, ["backup", "create", file]);
+    assert.equal(code, 0, stderr);
+    const withPassphrase = searchFor(planter.canaries);
+    assert.deepEqual(summaryOf(withPassphrase.in("backup", await readFile(file))), []);
+    assert.deepEqual(summaryOf(withPassphrase.in("output", Buffer.from(stdout + stderr))), []);
+    assert.deepEqual(summaryOf((await searchFiles(dataDirectory, withPassphrase)).findings), []);
+  });
+});
