@@ -38,44 +38,11 @@ const GIVE_UP_MS = 150_000;
 
 /** Clients as a careful customer would write them: the same key and the same bytes again until an answer counts. */
 export function createClients(options: ClientOptions): Clients {
-  const { plan, origin, apiKey } = options;
+  const { plan } = options;
   const answers = new Map<string, number>();
   let doneCount = 0;
 
-  function count(kind: string): void {
-    answers.set(kind, (answers.get(kind) ?? 0) + 1);
-  }
-
-  async function attempt(request: Request): Promise<Response | null> {
-    try {
-      const answer = await fetch(`${origin}/v1/secufile${request.path}`, {
-        method: request.method,
-        headers: { authorization: `Bearer ${apiKey}`, ...request.headers },
-        body: request.body,
-        signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
-      });
-      const text = await answer.text();
-      count(String(answer.status));
-      return new Response(text === "" ? null : text, { status: answer.status });
-    } catch {
-      count("lost");
-      return null;
-    }
-  }
-
-  async function insist(request: Request): Promise<Record<string, unknown>> {
-    const giveUpAt = Date.now() + GIVE_UP_MS;
-    for (let pauseMs = FIRST_PAUSE_MS; Date.now() < giveUpAt; pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2)) {
-      const answer = await attempt(request);
-      const text = (await answer?.text()) ?? "";
-      if (answer?.ok === true) return JSON.parse(text) as Record<string, unknown>;
-      if (answer !== null && !mayPass(answer.status, text)) {
-        throw new Error(`${request.method} ${request.path} was answered ${answer.status}: ${text}`);
-      }
-      await delay(pauseMs);
-    }
-    throw new Error(`${request.method} ${request.path} was not answered for ${GIVE_UP_MS} ms`);
-  }
+  const insist = insistentClient(options, answers);
 
   async function create(document: PlannedDocument): Promise<string> {
     const answer = await insist({
@@ -116,6 +83,46 @@ export function createClients(options: ClientOptions): Clients {
         if (document === undefined) throw new Error(`no document was planned under ${each.idempotencyKey}`);
         return { ...each, documentIds: [...each.documentIds, await create(document)] };
       }),
+  };
+}
+
+/** Sends a request until an answer counts; notes every answer, and each that never came. */
+function insistentClient(
+  { origin, apiKey }: ClientOptions,
+  answers: Map<string, number>,
+): (request: Request) => Promise<Record<string, unknown>> {
+  function count(kind: string): void {
+    answers.set(kind, (answers.get(kind) ?? 0) + 1);
+  }
+
+  async function attempt(request: Request): Promise<{ status: number; text: string } | null> {
+    try {
+      const answer = await fetch(`${origin}/v1/secufile${request.path}`, {
+        method: request.method,
+        headers: { authorization: `Bearer ${apiKey}`, ...request.headers },
+        body: request.body,
+        signal: AbortSignal.timeout(ANSWER_LIMIT_MS),
+      });
+      const text = await answer.text();
+      count(String(answer.status));
+      return { status: answer.status, text };
+    } catch {
+      count("lost");
+      return null;
+    }
+  }
+
+  return async (request) => {
+    const giveUpAt = Date.now() + GIVE_UP_MS;
+    for (let pauseMs = FIRST_PAUSE_MS; Date.now() < giveUpAt; pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 2)) {
+      const answer = await attempt(request);
+      if (answer !== null && answer.status < 300) return JSON.parse(answer.text) as Record<string, unknown>;
+      if (answer !== null && !mayPass(answer.status, answer.text)) {
+        throw new Error(`${request.method} ${request.path} was answered ${answer.status}: ${answer.text}`);
+      }
+      await delay(pauseMs);
+    }
+    throw new Error(`${request.method} ${request.path} was not answered for ${GIVE_UP_MS} ms`);
   };
 }
 
