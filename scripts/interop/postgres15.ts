@@ -11,6 +11,12 @@ const END_TO_END = "test/e2e/secufile*.test.ts";
 const TEST_LIMIT_MS = 15 * 60_000;
 const CONNECTIONS = 300;
 
+/** PostgreSQL refuses to run as root; its package made a user for it. */
+async function postgresAccount(): Promise<{ uid: number; gid: number }> {
+  const [, , uid, gid] = (await run("getent", ["passwd", "postgres"])).split(":");
+  return { uid: Number(uid), gid: Number(gid) };
+}
+
 /** The tests that use a database, and one end-to-end file, on a PostgreSQL 15 as Debian packs it. */
 export async function checkOnPostgres15(): Promise<string> {
   const programs = await postgres15();
@@ -18,16 +24,10 @@ export async function checkOnPostgres15(): Promise<string> {
   const data = join(folder, "cluster");
   const port = await freePort();
   const files = await testFiles();
-  const isRoot = process.getuid?.() === 0;
-  // PostgreSQL refuses to run as root; the package made a user of this name.
+  const account = process.getuid?.() === 0 ? await postgresAccount() : null;
+  if (account !== null) await chown(folder, account.uid, account.gid);
   const asPostgres = (name: string, options: readonly string[]): Promise<string> =>
-    isRoot
-      ? run("runuser", ["-u", "postgres", "--", join(programs, name), ...options], { cwd: folder })
-      : run(join(programs, name), options, { cwd: folder });
-  if (isRoot) {
-    const [, , uid, gid] = (await run("getent", ["passwd", "postgres"])).split(":");
-    await chown(folder, Number(uid), Number(gid));
-  }
+    run(join(programs, name), options, { cwd: folder, ...(account === null ? {} : { account }) });
   await asPostgres("initdb", ["-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
   const settings = `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${folder} -c max_connections=${CONNECTIONS}`;
   await asPostgres("pg_ctl", ["-D", data, "-w", "-o", settings, "-l", join(folder, "log"), "start"]);

@@ -5,6 +5,8 @@ export type RunOptions = {
   /** Added to the environment of this process. */
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** The account to run it under, which only root can choose. */
+  readonly account?: { readonly uid: number; readonly gid: number };
 };
 
 const TIMEOUT_MS = 10 * 60_000;
@@ -18,6 +20,7 @@ export async function run(program: string, options: readonly string[], how: RunO
     cwd: how.cwd,
     env: { ...process.env, ...how.env },
     timeout: how.timeoutMs ?? TIMEOUT_MS,
+    ...how.account,
   });
   const out: Buffer[] = [];
   const all: Buffer[] = [];
