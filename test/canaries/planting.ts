@@ -91,9 +91,10 @@ export class Planter {
     this.#note(door, token.slice(-49, -6));
   }
 
-  /** Webhook secrets, own and generated, at registration and at rotation. */
-  async webhooks(count: number, url: string): Promise<void> {
-    await this.#times(count, async (at) => {
+  /** Webhook secrets, own and generated, at registration and at rotation; and URLs that let in whoever knows them. */
+  async webhooks(count: number, origin: string): Promise<void> {
+    const paths = await this.#times(count, async (at) => {
+      const url = this.#webhookUrl(at % 16 === 0 ? DEAD_ORIGIN : origin);
       const secret = at % 2 === 0 ? { secret: this.#text("own webhook secret") } : {};
       const key = randomUUID();
       const order = { body: { url, events: ["*"], ...secret }, key };
@@ -104,8 +105,43 @@ export class Planter {
       if (at % 4 === 2) await this.#make(`${path}/rotate-secret`, { body: { secret: this.#text("rotated secret") } });
       if (at % 4 === 3)
         this.#note("rotated secret", keyOf((await this.#make(`${path}/rotate-secret`))["secret"] ?? ""));
+      if (at % 3 === 0) await this.#ask("PATCH", path, { body: { url: this.#webhookUrl(origin) } });
       if (at % 8 === 0) await this.#make(`${path}/test`);
+      await this.#ask("GET", path);
+      return path;
     });
+    await this.#ask("GET", `${PREFIX}/webhooks?limit=100`);
+    await this.#refusedWebhooks(paths[0] ?? "");
+    await this.#untilAttempted(paths.filter((_, at) => at % 8 === 0));
+  }
+
+  /** As chats give them out: whoever knows the path, or the query, may post. */
+  #webhookUrl(origin: string): string {
+    return `${origin}/${this.#text("path of a webhook URL")}/in?key=${this.#text("query of a webhook URL")}`;
+  }
+
+  async #refusedWebhooks(path: string): Promise<void> {
+    const origins = [
+      "ftp://example.org",
+      "http://192.0.2.1",
+      "https://no-such-host.invalid",
+      "https://ada:x@example.org",
+    ];
+    for (const origin of origins) {
+      await this.#ask("POST", `${PREFIX}/webhooks`, { body: { url: this.#webhookUrl(origin), events: ["*"] } });
+      await this.#ask("PATCH", path, { body: { url: this.#webhookUrl(origin) } });
+    }
+  }
+
+  /** Until the test event of each was sent once, or met with nobody. */
+  async #untilAttempted(paths: readonly string[]): Promise<void> {
+    const deadline = Date.now() + SETTLE_LIMIT_MS;
+    for (const path of paths) {
+      while (!/"attempt_count": ?[1-9]/.test((await this.#ask("GET", `${path}/deliveries`)).text)) {
+        if (Date.now() > deadline) throw new Error(`nothing was sent for ${path}`);
+        await delay(100);
+      }
+    }
   }
 
   /** Data keys: wrapped, made, and released to a recipient. */
@@ -298,11 +334,14 @@ function keyOf(secret: string): Buffer {
   return Buffer.from(secret.slice("whsec_".length), "base64");
 }
 
+/** Nobody listens there. */
+const DEAD_ORIGIN = "http://127.0.0.1:1";
+
 const URL_KINDS = ["ok", "gone", "redirect", "mismatch", "broken", "refused", "nowhere", "loop"] as const;
 const LASTING_KINDS = new Set<string>(["ok", "gone", "redirect", "mismatch", "loop"]);
 
 function urlOf(kind: string, origin: string, secret: string): string {
-  if (kind === "refused") return `http://127.0.0.1:1/x?signature=${secret}`;
+  if (kind === "refused") return `${DEAD_ORIGIN}/x?signature=${secret}`;
   if (kind === "nowhere") return `https://no-such-host.invalid/x?signature=${secret}`;
   return `${origin}/${kind}?signature=${secret}`;
 }

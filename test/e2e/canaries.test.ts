@@ -46,7 +46,7 @@ describe("secrets that were planted through every door", () => {
     await planter.urls(64);
     await planter.headers(40);
     await planter.bodies(64);
-    await planter.webhooks(64, `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/hook`);
+    await planter.webhooks(64, `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`);
     await planter.contents(70);
     search = searchFor(planter.canaries);
   });

@@ -94,12 +94,13 @@ export async function fillTenant(place: WorkingPlace, blobBytes = 300_000): Prom
   );
   const ref = await addDocument(place, tenantId, blobBytes);
   const keys = await place.keyring.of(tenantId);
+  const sealedUrl = keys.seal("webhook-secrets", Buffer.from("https://example.test/"), "whe_1/url");
   await place.db.tenant(tenantId, async (tx) => {
     await tx.run(sql`insert into platform.kms_keys (tenant_id, id, generation, name, sealed_key)
       values (${tenantId}, 'kms_1', 1, 'main', ${keys.seal("kms-keys", randomBytes(32), "kms_1")})`);
-    await tx.run(sql`insert into platform.webhook_endpoints (tenant_id, id, product, url, description, events, is_active,
-        secret, signing_key, public_key, in_flight_cap, created_at, updated_at)
-      values (${tenantId}, 'whe_1', 'secufile', 'https://example.test/', '', array['a,b', '"c"', 'd\\e', ''], true,
+    await tx.run(sql`insert into platform.webhook_endpoints (tenant_id, id, product, sealed_url, description, events,
+        is_active, secret, signing_key, public_key, in_flight_cap, created_at, updated_at)
+      values (${tenantId}, 'whe_1', 'secufile', ${sealedUrl}, '', array['a,b', '"c"', 'd\\e', ''], true,
         ${randomBytes(300)}, ${randomBytes(60)}, 'pk', 5, ${now}, '2026-01-02 03:04:05.678901+00')`);
     await tx.run(sql`insert into platform.webhook_deliveries (tenant_id, id, endpoint_id, event_id, seq, type, body, state,
         retries_left, next_attempt_at, created_at)

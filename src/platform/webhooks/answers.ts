@@ -1,14 +1,15 @@
+import type { Call } from "../product.ts";
 import type { DeliveryAnswer, WebhookAnswer } from "./schema.ts";
-import { settleSecrets } from "./secrets.ts";
+import { openUrl, settleSecrets } from "./secrets.ts";
 import type { AttemptRow, DeliveryRow } from "./store/deliveries.ts";
 import type { DisabledReason, EndpointRow } from "./store/endpoints.ts";
 
-/** A webhook as its owner sees it; never a secret. */
-export function webhookAnswer(row: EndpointRow, now: Date): WebhookAnswer {
-  const secrets = settleSecrets(row, now);
+/** A webhook as its owner sees it; never a secret but its URL. */
+export function webhookAnswer(row: EndpointRow, call: Pick<Call, "keys" | "now">): WebhookAnswer {
+  const secrets = settleSecrets(row, call.now);
   return {
     webhook_id: row.id,
-    url: row.url,
+    url: openUrl(call.keys, row),
     events: row.events,
     description: row.description,
     active: row.is_active,

@@ -5,7 +5,7 @@ import type { Log } from "../log/log.ts";
 import type { WebhookFamily } from "../product.ts";
 import type { Lane } from "./lanes.ts";
 import { FULL_HEALTH, takeOf, type Health } from "./health.ts";
-import { openSigningKeys } from "./secrets.ts";
+import { openSigningKeys, openUrl } from "./secrets.ts";
 import { listParcels, type ParcelRow } from "./store/deliveries.ts";
 import { listEndpointsById, type EndpointRow } from "./store/endpoints.ts";
 import {
@@ -119,7 +119,7 @@ export class LaneLoader {
       try {
         lanes.push({ ...this.#laneOf(endpoint, keys), tenantId, startsUntilMs, waiting });
       } catch (error) {
-        log.error({ error, tenantId, webhook: endpoint.id }, "a webhook cannot be signed for");
+        log.error({ error, tenantId, webhook: endpoint.id }, "a webhook cannot be sent to");
         faulty.push(endpoint.id);
       }
     }
@@ -127,7 +127,7 @@ export class LaneLoader {
     return { lanes, inactive: endpointIds.filter((id) => !active.has(id)), faulty };
   }
 
-  /** Throws when the endpoint's secrets cannot be opened, or its product has no header names. */
+  /** Throws when the endpoint's URL or secrets cannot be opened, or its product has no header names. */
   #laneOf(endpoint: EndpointRow, keys: TenantKeys): Omit<Lane, "tenantId" | "startsUntilMs" | "waiting"> {
     const family = this.#options.families[endpoint.product];
     if (family === undefined) throw new Error(`the product ${endpoint.product} has no webhook family`);
@@ -136,7 +136,7 @@ export class LaneLoader {
       endpointId: endpoint.id,
       product: endpoint.product,
       family,
-      url: endpoint.url,
+      url: openUrl(keys, endpoint),
       keys: openSigningKeys(keys, endpoint, this.#options.now()),
       loadedHealth: health,
       health,

@@ -57,22 +57,36 @@ describe("webhook operations", () => {
     assert.equal("secret" in (await getWebhook(call, scope, one.webhook_id)), false);
   });
 
-  test("no secret and no query of a URL is in the database in the clear, nor in the audit log", async () => {
+  test("no secret and no path or query of a URL is in the database in the clear, nor in the audit log", async () => {
     const tenantId = await world.tenant();
     const call = await world.call(tenantId);
     const secret = "a-secret-of-my-own-0123456789";
     const made = await createWebhook(call, scope, { url, events: ["*"], secret });
-    assert.equal(made.secret, secret);
-    await rotateWebhookSecret(call, scope, { webhookId: made.webhook_id, request: { secret: `${secret}-2` } });
-    const row = await world.db.tenant(tenantId, (tx) =>
-      tx.one(
-        sql<{ row: string }>`select w::text as row from platform.webhook_endpoints as w where tenant_id = ${tenantId}`,
-      ),
-    );
-    assert.equal(row?.row.includes(Buffer.from(secret).toString("hex")), false);
-    assert.equal(row?.row.includes(secret), false);
+    const { webhook_id: webhookId } = made;
+    assert.deepEqual([made.secret, made.url], [secret, url]);
+    await rotateWebhookSecret(call, scope, { webhookId, request: { secret: `${secret}-2` } });
+    const rowText = async () => {
+      const row = await world.db.tenant(tenantId, (tx) =>
+        tx.one(
+          sql<{
+            row: string;
+          }>`select w::text as row from platform.webhook_endpoints as w where tenant_id = ${tenantId}`,
+        ),
+      );
+      return row?.row ?? "";
+    };
+    const first = await rowText();
+    const moved = "http://127.0.0.1:9/way-in/of-the-chat?token=of-the-chat";
+    assert.equal((await updateWebhook(call, scope, { webhookId, change: { url: moved } })).url, moved);
+    assert.equal((await updateWebhook(call, scope, { webhookId, change: { description: "same" } })).url, moved);
+    assert.equal((await getWebhook(call, scope, webhookId)).url, moved);
     const { text } = await audited(tenantId);
-    assert.doesNotMatch(text, /not-for-the-log|a-secret-of-my-own/);
+    const kept = [first, await rowText(), text].join("\n");
+    for (const hidden of ["not-for-the-log", "/hook", "/way-in", "of-the-chat", secret]) {
+      assert.equal(kept.includes(hidden), false, hidden);
+      assert.equal(kept.includes(Buffer.from(hidden).toString("hex")), false, `${hidden} as hex`);
+    }
+    assert.equal(text.match(/"url":"http:\/\/127\.0\.0\.1:9"/g)?.length, 2);
   });
 
   test("a URL that may not be called is refused with the reason, before anything is written", async () => {

@@ -61,6 +61,16 @@ export function sealSigningKey(keys: TenantKeys, endpointId: string, seed: Buffe
   return keys.seal("webhook-secrets", seed, `${endpointId}/signing-key`);
 }
 
+/** A URL is a secret, too: whoever knows its path and query may often post there. */
+export function sealUrl(keys: TenantKeys, endpointId: string, url: string): Buffer {
+  return keys.seal("webhook-secrets", Buffer.from(url, "utf8"), `${endpointId}/url`);
+}
+
+/** Throws `SealError` when it cannot be opened. */
+export function openUrl(keys: TenantKeys, endpoint: { readonly id: string; readonly sealed_url: Buffer }): string {
+  return keys.open("webhook-secrets", endpoint.sealed_url, `${endpoint.id}/url`).toString("utf8");
+}
+
 /** What an attempt at `now` is signed with. Throws `SealError` when a secret cannot be opened: then nothing is sent. */
 export function openSigningKeys(
   keys: TenantKeys,

@@ -252,15 +252,20 @@ describe("webhooks", () => {
     await assert.rejects(testWebhook(await world.call(tenantId), scope, made.webhook_id), { code: "test_too_soon" });
   });
 
-  test("SF-42 where a secret cannot be opened nothing is sent, and other webhooks go on", async () => {
+  test("SF-42 where a secret or a URL cannot be opened nothing is sent, and other webhooks go on", async () => {
     const receiver = await world.receive();
     const tenantId = await world.tenant();
     const broken = await register(tenantId, `${receiver.url}/broken`);
-    await register(tenantId, `${receiver.url}/whole`);
-    await world.db.tenant(tenantId, (tx) =>
-      tx.run(sql`update platform.webhook_endpoints set secret = set_byte(secret, 30, get_byte(secret, 30) # 1)
-                  where tenant_id = ${tenantId} and id = ${broken.webhook_id}`),
-    );
+    const whole = await register(tenantId, `${receiver.url}/whole`);
+    const swapped = await register(tenantId, `${receiver.url}/swapped`);
+    await world.db.tenant(tenantId, async (tx) => {
+      await tx.run(sql`update platform.webhook_endpoints set secret = set_byte(secret, 30, get_byte(secret, 30) # 1)
+                        where tenant_id = ${tenantId} and id = ${broken.webhook_id}`);
+      await tx.run(sql`update platform.webhook_endpoints as endpoint set sealed_url = other.sealed_url
+                         from platform.webhook_endpoints as other
+                        where endpoint.tenant_id = ${tenantId} and endpoint.id = ${swapped.webhook_id}
+                          and other.tenant_id = ${tenantId} and other.id = ${whole.webhook_id}`);
+    });
     world.start();
     await world.emit(tenantId);
     await until(() => receiver.received.length === 1);
@@ -271,7 +276,7 @@ describe("webhooks", () => {
     );
     const rows = await world.deliveries(tenantId);
     const states = rows.map((row) => `${row.state} after ${row.attempts}`).toSorted();
-    assert.deepEqual(states, ["delivered after 1", "pending after 0"]);
+    assert.deepEqual(states, ["delivered after 1", "pending after 0", "pending after 0"]);
   });
 
   test("a webhook that is deleted while a delivery is under way leaves nothing behind", async () => {

@@ -3,7 +3,8 @@ create table platform.webhook_endpoints (
   tenant_id text not null,
   id text not null,
   product text not null,
-  url text not null,
+  -- Sealed, because paths and queries of URLs are often what lets a caller in.
+  sealed_url bytea not null,
   description text not null,
   -- Event names, or one '*' for all of the product.
   events text[] not null,

@@ -9,7 +9,7 @@ import { webhookAnswer } from "../answers.ts";
 import { webhookError } from "../errors.ts";
 import { FULL_HEALTH, takeOf } from "../health.ts";
 import type { ChangeWebhookRequest, CreateWebhookRequest, WebhookAnswer, WebhookWithSecret } from "../schema.ts";
-import { newSecret, sealSecret, sealSigningKey, secretFault } from "../secrets.ts";
+import { newSecret, sealSecret, sealSigningKey, sealUrl, secretFault } from "../secrets.ts";
 import { newSigningKey } from "../signing.ts";
 import {
   countEndpoints,
@@ -48,7 +48,7 @@ export async function createWebhook(
   const row = {
     id,
     product: scope.product,
-    url: request.url,
+    sealedUrl: sealUrl(call.keys, id, request.url),
     description: request.description ?? "",
     events: [...new Set(request.events)],
     secret: sealSecret(call.keys, id, secret),
@@ -68,10 +68,10 @@ export async function createWebhook(
       scope,
       operation: "createWebhook",
       webhookId: id,
-      details: { url: originOf(row.url), events: row.events },
+      details: { url: originOf(request.url), events: row.events },
     });
     const made = await findEndpoint(tx, tenantId, { endpointId: id, product: scope.product });
-    return { ...webhookAnswer(found(made), call.now), secret };
+    return { ...webhookAnswer(found(made), call), secret };
   });
 }
 
@@ -82,13 +82,13 @@ export async function listWebhooks(
 ): Promise<{ data: WebhookAnswer[]; next_cursor: string | null }> {
   const position = positionOf(query);
   const rows = await call.read((tx) => listEndpoints(tx, call.caller.tenantId, { product: scope.product, position }));
-  return pageOf(rows, position, { id: (row) => row.id, show: (row) => webhookAnswer(row, call.now) });
+  return pageOf(rows, position, { id: (row) => row.id, show: (row) => webhookAnswer(row, call) });
 }
 
 export async function getWebhook(call: Call, scope: WebhookScope, webhookId: string): Promise<WebhookAnswer> {
   const key = { endpointId: webhookId, product: scope.product };
   const row = await call.read((tx) => findEndpoint(tx, call.caller.tenantId, key));
-  return webhookAnswer(found(row), call.now);
+  return webhookAnswer(found(row), call);
 }
 
 export async function updateWebhook(
@@ -105,7 +105,7 @@ export async function updateWebhook(
     const row = found(await lockEndpoint(tx, tenantId, key));
     await updateEndpoint(tx, tenantId, {
       id: webhookId,
-      url: change.url ?? row.url,
+      sealedUrl: change.url === undefined ? row.sealed_url : sealUrl(call.keys, webhookId, change.url),
       description: change.description ?? row.description,
       events: change.events === undefined ? row.events : [...new Set(change.events)],
       at: call.now,
@@ -114,7 +114,7 @@ export async function updateWebhook(
     if (change.active === false && row.is_active) await disable(tx, call, webhookId);
     const details = { ...change, ...(change.url === undefined ? {} : { url: originOf(change.url) }) };
     await audit(tx, call, { scope, operation: "updateWebhook", webhookId, details });
-    return webhookAnswer(found(await findEndpoint(tx, tenantId, key)), call.now);
+    return webhookAnswer(found(await findEndpoint(tx, tenantId, key)), call);
   });
   call.services.eventHints.hint();
   return answer;
@@ -127,7 +127,7 @@ export async function enableWebhook(call: Call, scope: WebhookScope, webhookId: 
     found(await lockEndpoint(tx, tenantId, key));
     await enable(tx, call, webhookId);
     await audit(tx, call, { scope, operation: "enableWebhook", webhookId, details: {} });
-    return webhookAnswer(found(await findEndpoint(tx, tenantId, key)), call.now);
+    return webhookAnswer(found(await findEndpoint(tx, tenantId, key)), call);
   });
   call.services.eventHints.hint();
   return answer;

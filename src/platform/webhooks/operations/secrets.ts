@@ -37,7 +37,7 @@ export async function rotateWebhookSecret(
     await updateSecrets(tx, tenantId, { endpointId: webhookId, secrets, at: call.now });
     const details = { flips_at: flipsAt.toISOString() };
     await audit(tx, call, { scope, operation: "rotateWebhookSecret", webhookId, details });
-    return { ...webhookAnswer(found(await findEndpoint(tx, tenantId, key)), call.now), secret };
+    return { ...webhookAnswer(found(await findEndpoint(tx, tenantId, key)), call), secret };
   });
 }
 

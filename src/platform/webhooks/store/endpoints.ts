@@ -7,7 +7,7 @@ import type { SecretColumns } from "../secrets.ts";
 export type EndpointRow = SecretColumns & {
   id: string;
   product: string;
-  url: string;
+  sealed_url: Buffer;
   description: string;
   events: string[];
   is_active: boolean;
@@ -34,7 +34,7 @@ export async function insertEndpoint(
   row: {
     id: string;
     product: string;
-    url: string;
+    sealedUrl: Buffer;
     description: string;
     events: readonly string[];
     secret: Buffer;
@@ -46,10 +46,10 @@ export async function insertEndpoint(
 ): Promise<number> {
   return tx.run(sql`
     insert into platform.webhook_endpoints
-      (tenant_id, id, product, url, description, events, is_active, secret, signing_key, public_key, in_flight_cap,
-       created_at, updated_at)
-    values (${tenantId}, ${row.id}, ${row.product}, ${row.url}, ${row.description}, ${[...row.events]}::text[], true,
-            ${row.secret}, ${row.signingKey}, ${row.publicKey}, ${row.inFlightCap}, ${row.at}, ${row.at})`);
+      (tenant_id, id, product, sealed_url, description, events, is_active, secret, signing_key, public_key,
+       in_flight_cap, created_at, updated_at)
+    values (${tenantId}, ${row.id}, ${row.product}, ${row.sealedUrl}, ${row.description}, ${[...row.events]}::text[],
+            true, ${row.secret}, ${row.signingKey}, ${row.publicKey}, ${row.inFlightCap}, ${row.at}, ${row.at})`);
 }
 
 export async function countEndpoints(tx: Tx, tenantId: string): Promise<number> {
@@ -134,11 +134,12 @@ export async function updateNextSeq(
 export async function updateEndpoint(
   tx: Tx,
   tenantId: string,
-  row: { id: string; url: string; description: string; events: readonly string[]; at: Date },
+  row: { id: string; sealedUrl: Buffer; description: string; events: readonly string[]; at: Date },
 ): Promise<number> {
   return tx.run(sql`
     update platform.webhook_endpoints
-       set url = ${row.url}, description = ${row.description}, events = ${[...row.events]}::text[], updated_at = ${row.at}
+       set sealed_url = ${row.sealedUrl}, description = ${row.description}, events = ${[...row.events]}::text[],
+           updated_at = ${row.at}
      where tenant_id = ${tenantId} and id = ${row.id}`);
 }
 
