@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
@@ -177,6 +177,7 @@ describe("Idempotency-Key on the embedded database", () => {
   let server: TestServer;
   before(async () => {
     dataDirectory = await mkdtemp(join(tmpdir(), "tabellion-embedded-"));
+    await chmod(dataDirectory, 0o711); // else root's PostgreSQL lives elsewhere, and stays there
     server = await startServer({ dataDirectory });
   });
   after(async () => {

@@ -34,6 +34,8 @@ export type TestServerOptions = {
   readonly uid?: number;
   /** Another copy of the program than this checkout. */
   readonly main?: string;
+  /** The Node that runs it; the one of this process when not given. */
+  readonly node?: string;
 };
 
 const MAIN = new URL("../../src/main.ts", import.meta.url).pathname;
@@ -42,7 +44,7 @@ const START_LIMIT_MS = 60_000;
 /** Starts a server and waits until it answers. Throws with what it printed when it ends before. */
 export async function startServer(options: TestServerOptions): Promise<TestServer> {
   const port = options.port ?? (await freePort());
-  const child = spawn(process.execPath, [options.main ?? MAIN], {
+  const child = spawn(options.node ?? process.execPath, [options.main ?? MAIN], {
     stdio: ["ignore", "pipe", "pipe"],
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
     env: { ...baseEnv(), ...databaseEnv(options.database), ...portEnv(port, options.dataDirectory), ...options.env },

@@ -1,12 +1,12 @@
 import { createReadStream } from "node:fs";
-import { access, mkdir, opendir, stat } from "node:fs/promises";
+import { access, opendir, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
 import { Writable } from "node:stream";
 import type { BlobStore } from "../blobs/blobs.ts";
 import { createLocalBlobs } from "../blobs/local-blobs.ts";
 import type { Config } from "../config/config.ts";
 import { embeddedUrls, startEmbedded } from "../db/embedded.ts";
-import { findLocation } from "../db/location.ts";
+import { findLocation, makeDataDirectory } from "../db/location.ts";
 import { checkDatabase, type MigrationFolder } from "../db/migrate.ts";
 import { loadRootKey, type RootKey, RootKeyError, writeRootKey } from "../keys/root-key.ts";
 import type { Log } from "../log/log.ts";
@@ -126,7 +126,7 @@ async function restore(line: BackupCommandLine, options: BackupCommandOptions): 
   await access(line.file === "-" ? "." : line.file).catch((error: unknown) => {
     throw new BackupError("usage", `${line.file} cannot be read`, error);
   });
-  await mkdir(config.dataDirectory, { recursive: true, mode: 0o700 });
+  await makeDataDirectory(config.dataDirectory);
   const rootKey = await findRootKey(config);
   const blobs = await openBlobs(config);
   const shown = progressLine(options.stderr, await sizeOf(line.file));

@@ -23,13 +23,21 @@ export type Location = {
 };
 
 /**
+ * Makes the data folder where it is missing. Only its owner may look into it; where that is root, the account of
+ * PostgreSQL may pass through to its own part.
+ */
+export async function makeDataDirectory(dataDirectory: string): Promise<void> {
+  await mkdir(dataDirectory, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 });
+}
+
+/**
  * Decides where the database lives: where `data/postgres.location` says it already is; else in `wantedBase`; else in
  * `data/postgres`. Where root starts it and the unprivileged account cannot reach that folder or the programs, it
  * lives with a copy of the programs below `/var/lib/tabellion/<hash of the data path>`.
  */
 export async function locate(dataDirectory: string, wantedBase: string | null): Promise<Location> {
   const uid = process.getuid?.() === 0 ? POSTGRES_UID : null;
-  await mkdir(dataDirectory, { recursive: true, mode: uid === null ? 0o700 : 0o711 });
+  await makeDataDirectory(dataDirectory);
   const noted = await readNote(dataDirectory);
   const base = noted === "" ? await chooseBase(dataDirectory, wantedBase, uid) : noted;
   await refuseMoved(base, noted, dataDirectory);
