@@ -46,7 +46,8 @@ export async function startServer(options: TestServerOptions): Promise<TestServe
   const port = options.port ?? (await freePort());
   const child = spawn(options.node ?? process.execPath, [options.main ?? MAIN], {
     stdio: ["ignore", "pipe", "pipe"],
-    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+    // Another account may not be allowed to stand where this process does.
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid, cwd: "/" }),
     env: { ...baseEnv(), ...databaseEnv(options.database), ...portEnv(port, options.dataDirectory), ...options.env },
   });
   const output = collect(child);
