@@ -36,5 +36,10 @@ async function run(options: readonly string[], files: readonly string[]): Promis
     stdio: "inherit",
     env: { ...process.env, TEST_POSTGRES_URL: superUrl },
   });
-  return new Promise((resolve) => child.once("exit", (code) => resolve(code ?? 1)));
+  // Stopped half-way, the tests end first; then the database and its folder go as after any run.
+  const hand = (signal: NodeJS.Signals): void => void child.kill(signal);
+  process.on("SIGINT", hand).on("SIGTERM", hand);
+  const code = await new Promise<number>((resolve) => child.once("exit", (exitCode) => resolve(exitCode ?? 1)));
+  process.off("SIGINT", hand).off("SIGTERM", hand);
+  return code;
 }
