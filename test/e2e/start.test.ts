@@ -214,7 +214,7 @@ describe("first starts that do not go the straight way", () => {
     const children = await until("initdb is at work", async () =>
       (await readdir(join(folder.data, "postgres")).catch(() => [])).some((name) => name.startsWith("making")),
     ).then(() => processesNaming(folder.data));
-    for (const pid of children) if (await isRunning(pid)) process.kill(pid, "SIGKILL");
+    for (const pid of children) killIfThere(pid);
     await ended;
     const server = await startServer({ dataDirectory: folder.data });
     running.push(server);
@@ -235,6 +235,15 @@ describe("first starts that do not go the straight way", () => {
     }
   });
 });
+
+/** kill -9; a process that has just ended by itself is as dead as it shall be. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
 
 /** Processes, other than this one, that were started with `text` in their command line or environment. */
 async function processesNaming(text: string): Promise<number[]> {
