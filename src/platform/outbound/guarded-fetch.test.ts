@@ -232,7 +232,7 @@ test("a reader that is slow itself is not taken for a silent far end", async (t)
   const port = await serveHttp(t, (_request, response) => response.end(Buffer.alloc(400_000)));
   const response = await outboundFor(t).fetch(`http://hook.test:${port}/`, { idleTimeoutMs: 20 });
   const { promise: later, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, 80);
+  setTimeout(resolve, 80); // a reader that pauses for four idle limits is what this test is about
   await later;
   assert.equal((await response.readBody(400_000)).length, 400_000);
 });
