@@ -128,7 +128,8 @@ describe("the check of tokens", () => {
     assert.equal(reads, 1);
     await assert.rejects(check.bearer(`Bearer ${newToken("sfk", true).token}`, HERE));
     assert.equal(reads, 2);
-    await assert.rejects(check.bearer(`Bearer ${token.slice(0, -1)}0`, HERE));
+    const otherEnd = token.endsWith("0") ? "1" : "0";
+    await assert.rejects(check.bearer(`Bearer ${token.slice(0, -1)}${otherEnd}`, HERE));
     assert.ok(reads <= 2, "a token whose checksum is wrong needs no database");
   });
 
