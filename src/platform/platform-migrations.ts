@@ -6,11 +6,15 @@ const AREAS = [
   "jobs",
   "events",
   "audit",
+  "notify",
   "tenants",
   "credentials",
   "limits",
   "webhooks",
   "idempotency",
+  "members",
+  "sessions",
+  "audit-reading",
 ] as const;
 
 /** The tables of the platform's areas, in the order in which they may refer to each other. */

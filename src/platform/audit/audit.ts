@@ -6,7 +6,7 @@ import { insertAuditEvent } from "./store.ts";
 
 /** Who did something. `id` is a credential, a member, or the name of a part of the server. */
 export type AuditActor = {
-  readonly type: "token" | "operator" | "system" | "visitor";
+  readonly type: "token" | "member" | "signer" | "operator" | "system" | "visitor";
   readonly id: string;
   readonly email?: string;
   readonly ip?: string;

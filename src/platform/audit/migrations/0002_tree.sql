@@ -1,0 +1,74 @@
+-- Events that have no place in their tenant's tree yet. It holds no content: `entry` is the salted hash of the event. A row
+-- is added with its event and goes in the transaction that gives the event its index.
+create table platform.audit_queue (
+  tenant_id text not null,
+  event_id text not null,
+  entry bytea not null,
+  constraint audit_queue_pk primary key (tenant_id, event_id)
+);
+select platform.directory_table('platform.audit_queue', 'select, insert, delete');
+
+-- The place of each event in its tenant's tree: indexes are dense and never change. `entry` stays when event and salt are
+-- erased, so that the tree can be verified for ever.
+create table platform.audit_leaves (
+  tenant_id text not null,
+  index bigint not null,
+  event_id text not null,
+  entry bytea not null,
+  constraint audit_leaves_pk primary key (tenant_id, index),
+  constraint audit_leaves_event unique (tenant_id, event_id)
+);
+select platform.tenant_table('platform.audit_leaves', 'select, insert');
+create trigger audit_leaves_append_only before update or delete on platform.audit_leaves
+  for each row execute function platform.refuse_change();
+create trigger audit_leaves_no_truncate before truncate on platform.audit_leaves
+  for each statement execute function platform.refuse_change();
+
+-- Where each log stands. `log` is 'audit', or 'top' under the server's own wall for the log over all tenants' checkpoints.
+create table platform.log_heads (
+  tenant_id text not null,
+  log text not null,
+  origin text not null,
+  size bigint not null,
+  fence bigint not null,
+  constraint log_heads_pk primary key (tenant_id, log)
+);
+select platform.tenant_table('platform.log_heads', 'select, insert, update');
+
+-- Hashes of a tile, 32 bytes each, as far as it is full; a partial tile of C2SP tlog-tiles is a prefix of it.
+create table platform.log_tiles (
+  tenant_id text not null,
+  log text not null,
+  level integer not null,
+  tile_index bigint not null,
+  hashes bytea not null,
+  constraint log_tiles_pk primary key (tenant_id, log, level, tile_index)
+);
+select platform.tenant_table('platform.log_tiles', 'select, insert, update');
+
+-- Every checkpoint that was ever signed.
+create table platform.log_checkpoints (
+  tenant_id text not null,
+  log text not null,
+  size bigint not null,
+  root bytea not null,
+  note text not null,
+  signed_at timestamptz not null,
+  constraint log_checkpoints_pk primary key (tenant_id, log, size)
+);
+select platform.tenant_table('platform.log_checkpoints', 'select, insert');
+create trigger log_checkpoints_append_only before update or delete on platform.log_checkpoints
+  for each row execute function platform.refuse_change();
+create trigger log_checkpoints_no_truncate before truncate on platform.log_checkpoints
+  for each statement execute function platform.refuse_change();
+
+-- Who gives out indexes: one process at a time. `fence` grows with each change of hands; a former holder that wakes up finds
+-- a higher one in the heads and can write nothing.
+create table platform.log_lease (
+  name text not null,
+  holder text not null,
+  fence bigint not null,
+  ends_at timestamptz not null,
+  constraint log_lease_pk primary key (name)
+);
+select platform.directory_table('platform.log_lease', 'select, insert, update');
