@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { keepDemo } from "./demo.ts";
 import { operatorToken } from "./platform/administration/auth.ts";
 import { administration } from "./platform/administration/product.ts";
+import { createRefusalLog } from "./platform/audit-reading/refusals.ts";
 import { BackupError } from "./platform/backup/backup-error.ts";
 import { refuseHalfRestored } from "./platform/backup/restore-backup.ts";
 import { createLocalBlobs } from "./platform/blobs/local-blobs.ts";
@@ -182,12 +183,15 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
 
 async function startServer(stops: Stops, services: Services, products: readonly Product[]): Promise<string> {
   const metrics = createMetrics();
+  const refusals = createRefusalLog(services);
+  stops.push(() => refusals.stop());
   addGauges(metrics, services.db);
   const server = await listen({
     services,
     products,
     metrics,
     smoother: createSmoother({ clock: services.clock }),
+    refusals,
     readiness: {
       check: async () => ({ database: await services.db.isReachable(READY_LIMIT_MS) }),
     },

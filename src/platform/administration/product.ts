@@ -1,3 +1,5 @@
+import { refusalJobs } from "../audit-reading/refusal-jobs.ts";
+import { refusalRoutes } from "../audit-reading/refusal-routes.ts";
 import { credentialErrors } from "../credentials/errors.ts";
 import { problemDialect } from "../http/problem.ts";
 import type { Product, Services } from "../product.ts";
@@ -14,10 +16,10 @@ export function administration(
     name: "platform",
     dialect: problemDialect("/v1/platform/reference"),
     pathPrefixes: ["/v1/tenants", "/v1/platform"],
-    authenticate: (request) => authenticateOperator(services.keyring, request),
-    routes: administrationRoutes(scopes),
+    authenticate: authenticateOperator,
+    routes: [...administrationRoutes(scopes), ...refusalRoutes(["operator"])],
     openRoutes: [],
-    jobs: [],
+    jobs: refusalJobs(services),
     events: {},
     errors: { ...tenantErrors, ...credentialErrors },
     migrations: [],

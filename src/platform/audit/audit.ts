@@ -2,7 +2,9 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import { canonicalJson } from "./canonical.ts";
-import { insertAuditEvent } from "./store.ts";
+import { noteRecorded } from "./noted.ts";
+import { insertAuditEvent, updateLockLimit } from "./store.ts";
+import { auditFailure, LOCK_LIMIT_MS } from "./unavailable.ts";
 
 /** Who did something. `id` is a credential, a member, or the name of a part of the server. */
 export type AuditActor = {
@@ -28,7 +30,8 @@ const SALT_BYTES = 16;
 
 /**
  * Writes an audit row in the caller's transaction: what it tells of and the row become durable together or not at
- * all. Answers the row's id.
+ * all. Answers the row's id. Throws `audit_unavailable` when the log cannot be written: then nothing happens. All
+ * statements are sent at once, so that it fits into a transaction whose commit is sent ahead.
  */
 export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): Promise<string> {
   const id = newId("aud", entry.at);
@@ -43,7 +46,13 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
     details: entry.details ?? {},
   });
   const salt = randomBytes(SALT_BYTES);
-  await insertAuditEvent(tx, tenantId, { id, entry, event, salt, leafHash: leafHash(salt, event) });
+  noteRecorded(tx, entry.outcome);
+  const row = { id, entry, event, salt, leafHash: leafHash(salt, event) };
+  await Promise.all([updateLockLimit(tx, LOCK_LIMIT_MS), insertAuditEvent(tx, tenantId, row)]).catch(
+    (error: unknown) => {
+      throw auditFailure(error);
+    },
+  );
   return id;
 }
 

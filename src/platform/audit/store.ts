@@ -15,3 +15,8 @@ export async function insertAuditEvent(
             ${entry.bucket ?? null}, ${entry.resource?.type ?? null}, ${entry.resource?.id ?? null}, ${entry.outcome},
             ${row.event}, ${row.salt}, ${row.leafHash})`);
 }
+
+/** From here to its end the transaction waits no longer than this for any lock. */
+export async function updateLockLimit(tx: Tx, limitMs: number): Promise<void> {
+  await tx.one(sql`select set_config('lock_timeout', ${String(limitMs)}, true) as limit_ms`);
+}
