@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { keepDemo } from "./demo.ts";
 import { operatorToken } from "./platform/administration/auth.ts";
 import { administration } from "./platform/administration/product.ts";
+import { startAuditStreams } from "./platform/audit-reading/stream-worker.ts";
 import { createRefusalLog } from "./platform/audit-reading/refusals.ts";
 import { BackupError } from "./platform/backup/backup-error.ts";
 import { refuseHalfRestored } from "./platform/backup/restore-backup.ts";
@@ -49,6 +50,9 @@ export type Running = {
 /** Things to stop, in the order opposite to that in which they were started. */
 type Stops = (() => Promise<void>)[];
 
+/** How the products whose audit log is read sign and name what they send. */
+const auditSenders = { secufile: { family: "Secufile", title: "SecuFile", version: "1.0.0" } } as const;
+
 const JOB_CONCURRENCY = 8;
 const SKEW_LIMIT_MS = 2_000;
 
@@ -83,6 +87,7 @@ async function bootInto(
     keyring: objectKeyring(keyring),
     clock,
   });
+  const stopping = new AbortController();
   let origin: string | null = config.publicUrl;
   const services: Services = {
     config,
@@ -93,6 +98,7 @@ async function bootInto(
     outbound,
     blobs,
     eventHints: createEventHints(),
+    stopping: stopping.signal,
     publicUrl: () => origin ?? `http://localhost:${config.port}`,
   };
   await writeFile(join(config.dataDirectory, "operator.token"), `${operatorToken(keyring)}\n`, { mode: 0o600 });
@@ -109,6 +115,7 @@ async function bootInto(
   origin ??= config.port === 0 ? null : expectedOrigin(config);
   if (origin !== null) await keepDemo(services, origin);
   const listening = await startServer(stops, services, products);
+  stops.push(async () => stopping.abort());
   if (origin === null) await keepDemo(services, listening);
   origin ??= listening;
   return { services, origin };
@@ -179,6 +186,8 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
   stops.push(() => jobs.stop());
   const webhooks = startWebhooks({ services, products, isAlone: config.databaseUrl === null });
   stops.push(() => webhooks.stop());
+  const streams = startAuditStreams({ services, families: auditSenders, isAlone: config.databaseUrl === null });
+  stops.push(() => streams.stop());
 }
 
 async function startServer(stops: Stops, services: Services, products: readonly Product[]): Promise<string> {

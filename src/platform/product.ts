@@ -23,6 +23,8 @@ export type Services = {
   readonly outbound: Outbound;
   readonly blobs: BlobStore;
   readonly eventHints: EventHints;
+  /** Aborted when the process begins to stop: answers that have no end of their own end then. */
+  readonly stopping: AbortSignal;
   /** Origin for links, without a slash at the end; known once the server listens. */
   publicUrl(): string;
 };

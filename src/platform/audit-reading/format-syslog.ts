@@ -11,10 +11,10 @@ const MAX_HOST_CHARACTERS = 255;
 const BOM = "\uFEFF";
 
 /**
- * One message of RFC 5424 without framing. Its structured data names the record; the message itself is the record as JSON,
- * in one line.
+ * One message of RFC 5424 without framing. Its structured data names the record; the message itself is the record as JSON
+ * unless another one is given, in one line.
  */
-export function syslogLine(record: AuditRecord, host: string): string {
+export function syslogLine(record: AuditRecord, host: string, message = JSON.stringify(record)): string {
   const { actor, resource } = record;
   const head = [
     `<${FACILITY * 8 + SEVERITY[record.outcome]}>1`,
@@ -41,7 +41,7 @@ export function syslogLine(record: AuditRecord, host: string): string {
   const parameters = members
     .filter(([, value]) => value !== null)
     .map(([name, value]) => ` ${name}="${valueText(value ?? "")}"`);
-  return `${head.join(" ")} [${SD_ID}${parameters.join("")}] ${BOM}${JSON.stringify(record)}`;
+  return `${head.join(" ")} [${SD_ID}${parameters.join("")}] ${BOM}${message}`;
 }
 
 /** Octet counting (RFC 5425, section 4.3; RFC 6587, section 3.4.1): the length in bytes, a space, the message. */

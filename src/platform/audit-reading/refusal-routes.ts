@@ -3,6 +3,7 @@ import { platformError } from "../errors/platform-errors.ts";
 import { instantShape, pageShape } from "../http/body.ts";
 import { routeFor, type Route } from "../http/route.ts";
 import type { Call } from "../product.ts";
+import { instantOf } from "./filters.ts";
 import { listRefusals, type RefusalRow } from "./store/refusals.ts";
 
 const route = routeFor<Call>();
@@ -47,17 +48,6 @@ export function refusalRoutes(scopes: readonly string[]): Route<Call>[] {
       },
     }),
   ];
-}
-
-/** An instant of a query, or null when it was not given. Throws `validation_failed` for what is none. */
-export function instantOf(parameter: string, text: string | undefined): Date | null {
-  if (text === undefined) return null;
-  const at = new Date(text);
-  const isInstant = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/.test(text);
-  if (isInstant && !Number.isNaN(at.getTime())) return at;
-  throw platformError("validation_failed", "The query is not valid.", {
-    fields: [{ parameter, reason: "must be an instant such as 2026-11-22T09:30:00Z" }],
-  });
 }
 
 function viewOf(row: RefusalRow): z.output<typeof refusalShape> {
