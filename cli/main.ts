@@ -10,6 +10,7 @@ import {
   type HandedOn,
   type Surroundings,
 } from "./command.ts";
+import { audit } from "./commands/audit.ts";
 import { backup } from "./commands/backup.ts";
 import { config } from "./commands/config.ts";
 import { tenant } from "./commands/tenant.ts";
@@ -17,7 +18,7 @@ import { token } from "./commands/token.ts";
 import { actionHelp, generalHelp, groupHelp } from "./help.ts";
 import { runServerProgram } from "./server-program.ts";
 
-const commands: Readonly<Record<string, Command>> = { config, backup, tenant, token };
+const commands: Readonly<Record<string, Command>> = { config, backup, tenant, token, audit };
 
 const FAILED = 1;
 const MISUSED = 2;
@@ -54,6 +55,7 @@ async function runGroup(
     return MISUSED;
   }
   const path = `${name} ${verb}`;
+  if ("actions" in action) return runGroup({ name: path, group: action }, rest, surroundings);
   if (asksHelp(rest)) return tell(actionHelp(path, action), surroundings);
   try {
     return await action.run(givenOf(action, rest), surroundings);
