@@ -129,8 +129,8 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
   test("a refusal that could not be recorded is counted for the operator", async () => {
     const operator = clientOf(server.origin, server.operatorToken);
     await eventually("the refusals are counted", async () => {
-      const { data } = expected(await operator.get("/v1/platform/refusals"), 200);
-      return data.some((entry: { reason: string }) => entry.reason === "audit_unavailable") ? true : null;
+      const data: { reason: string }[] = expected(await operator.get("/v1/platform/refusals"), 200).data;
+      return data.some((entry) => entry.reason === "audit_unavailable") ? true : null;
     });
   });
 });
@@ -150,7 +150,10 @@ describe("A1 with a full disk", () => {
   });
 
   test("A1 disk full: 503 with Retry-After, no change, no secret byte", async (t) => {
-    if (typeof tiny === "string") return t.skip(tiny);
+    if (typeof tiny === "string") {
+      t.skip(tiny);
+      return;
+    }
     const { superUrl } = server.database;
     const client = clientOf(server.origin, server.apiKey);
     const key = expected(await client.post("/kms/keys", { name: "k" }), 201);
@@ -164,7 +167,7 @@ describe("A1 with a full disk", () => {
       select 'ten_filler', i::text, now(), 'a', 'system', 'a', null, null, null, 'success', repeat('x', 200), '', ''
         from generate_series(1, 100000) i`;
     await assert.rejects(look(superUrl, filling), { code: "53100" });
-    const before = await look(superUrl, "select count(*)::int as documents from secufile.documents");
+    const earlier = await look(superUrl, "select count(*)::int as documents from secufile.documents");
     const release = { recipient_public_key: RECIPIENT, reason: "a test" };
     const answers = [
       await client.post("/documents", { filename: "a.age", key_wrap: "vault://kms/key/1" }),
@@ -177,6 +180,6 @@ describe("A1 with a full disk", () => {
       assert.ok(Number(answer.headers.get("retry-after")) >= 1);
       assert.ok(!answer.bytes.includes(Buffer.from(CONTENT.subarray(0, 32))));
     }
-    assert.deepEqual(await look(superUrl, "select count(*)::int as documents from secufile.documents"), before);
+    assert.deepEqual(await look(superUrl, "select count(*)::int as documents from secufile.documents"), earlier);
   });
 });

@@ -27,6 +27,7 @@ type Written = Omit<AuditRecord, "index" | "leaf_hash" | "actor"> & {
 
 export function recordOf(row: StoredEvent): AuditRecord {
   // The text is what `recordAudit` made and nobody can have changed since.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- by the line above
   const written = JSON.parse(row.event) as Written;
   const { actor } = written;
   return {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { ulid } from "../ids/ids.ts";
 import type { Services, WebhookFamily } from "../product.ts";
 import { openSigningKeys } from "../webhooks/secrets.ts";
-import type { ExportFormat, Sender } from "./formats.ts";
+import type { Sender } from "./formats.ts";
 import { filterOf } from "./filters.ts";
 import { readPageNow } from "./log-pages.ts";
 import { recordOf } from "./record.ts";
@@ -106,8 +106,7 @@ async function sendOne(options: StreamWorkerOptions, lane: LaneRow, signal: Abor
   const last = page.rows.at(-1);
   if (last === undefined) return IDLE_MS;
   const now = clock.now();
-  const format = stream.format as ExportFormat;
-  const batch: Batch = { streamId: id, format, records: page.rows.map(recordOf), now };
+  const batch: Batch = { streamId: id, format: stream.format, records: page.rows.map(recordOf), now };
   const sent = await send(options, { tenantId, stream, batch, signal });
   if (sent === null) return 0; // cut short by the stop; nothing is known of it
   const at = clock.now();

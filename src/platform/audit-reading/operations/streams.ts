@@ -19,6 +19,7 @@ import {
   insertStream,
   listStreams,
   updateStreamPaused,
+  type NewStream,
   type StreamRow,
 } from "../store/streams.ts";
 
@@ -33,7 +34,7 @@ export async function createAuditStream(
   const { tenantId } = call.caller;
   const secret = newSecret();
   const { seed, publicKey } = newSigningKey();
-  const stream = {
+  const stream: NewStream = {
     id,
     product,
     type: target.type,
@@ -163,8 +164,7 @@ function viewOf(row: StreamRow, call: Call, size: number): StreamView {
     name: row.name,
     type: row.type,
     target: shownTarget(openTarget(call.keys, row)),
-    // What was inserted had passed the request's schema.
-    format: row.format as StreamView["format"],
+    format: row.format,
     status: row.is_paused ? "paused" : row.failures > 0 ? "failing" : "active",
     public_key: row.public_key,
     last_index: next === 0 ? null : next - 1,

@@ -6,7 +6,7 @@ export type StreamRow = {
   readonly product: string;
   readonly type: "webhook" | "syslog_tls";
   readonly name: string;
-  readonly format: string;
+  readonly format: "jsonl" | "ocsf" | "cef" | "rfc5424";
   readonly sealed_target: Buffer;
   readonly secret: Buffer;
   readonly signing_key: Buffer;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { TokenCheck } from "../src/platform/credentials/check.ts";
-import { administration } from "../src/platform/administration/product.ts";
-import type { Method } from "../src/platform/http/route.ts";
-import type { Product, Services } from "../src/platform/product.ts";
-import { secufile } from "../src/products/secufile/product.ts";
-import { secufileScopes } from "../src/products/secufile/scopes.ts";
-import { clientOf, expected, look, withScopes, type Client } from "./support/secufile-client.ts";
-import { startTestServer } from "./support/server.ts";
+import type { TokenCheck } from "./platform/credentials/check.ts";
+import { administration } from "./platform/administration/product.ts";
+import type { Method } from "./platform/http/route.ts";
+import type { Product, Services } from "./platform/product.ts";
+import { secufile } from "./products/secufile/product.ts";
+import { secufileScopes } from "./products/secufile/scopes.ts";
+import { clientOf, expected, look, withScopes, type Client } from "../test/support/secufile-client.ts";
+import { startTestServer } from "../test/support/server.ts";
 
 /** Only handlers look at what a server is made of, and no request is handled here. */
 // oxlint-disable-next-line typescript/no-unsafe-assignment -- an empty object is all that is needed, by the line above
