@@ -48,7 +48,7 @@ export function clientOf(origin: string, token: string): Client {
       redirect: "manual",
     });
     const bytes = Buffer.from(await answer.arrayBuffer());
-    const isJson = (answer.headers.get("content-type") ?? "").includes("json") && bytes.length > 0;
+    const isJson = /[/+]json\b/.test(answer.headers.get("content-type") ?? "") && bytes.length > 0;
     return {
       status: answer.status,
       headers: answer.headers,

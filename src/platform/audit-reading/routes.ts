@@ -6,9 +6,11 @@ import { auditReadingErrors as errors } from "./errors.ts";
 import * as examples from "./examples.ts";
 import { exportAudit, type Exported } from "./operations/exports.ts";
 import { getAuditRecord, listAuditRecords } from "./operations/records.ts";
+import { getAuditProof, proofText } from "./operations/proofs.ts";
+import { logRoutes } from "./log-routes.ts";
 import type { Reading } from "./reading.ts";
 import { streamRoutes } from "./stream-routes.ts";
-import { exportQuery, listQuery, recordPage, recordParams, recordShape } from "./schema.ts";
+import { exportQuery, listQuery, proofQuery, recordPage, recordParams, recordShape } from "./schema.ts";
 
 export type AuditRouteOptions = {
   readonly product: string;
@@ -37,7 +39,13 @@ export function auditRoutes(options: AuditRouteOptions): Route<Call>[] {
     followers: createConcurrencyGate({ maxInFlight: MAX_FOLLOWERS }),
   };
   const at = (path: string): [string, string] => [`${options.prefix}/audit${path}`, `/v1/audit${path}`];
-  return [...recordRoutes(reading, at), exportRoute(reading, at), ...streamRoutes(reading, at)];
+  return [
+    ...recordRoutes(reading, at),
+    proofRoute(reading, at),
+    exportRoute(reading, at),
+    ...logRoutes(reading, at),
+    ...streamRoutes(reading, at),
+  ];
 }
 
 type At = (path: string) => [string, string];
@@ -74,6 +82,35 @@ function recordRoutes(reading: Reading, at: At): Route<Call>[] {
       handle: (call, { params }) => getAuditRecord(call, reading.product, params.id),
     }),
   ];
+}
+
+function proofRoute(reading: Reading, at: At): Route<Call> {
+  return route({
+    operation: "getAuditProof",
+    method: "GET",
+    paths: at("/{id}/proof"),
+    scopes: reading.scopes.read,
+    tag: TAG,
+    summary: "Prove one audit record",
+    description:
+      "As JSON: canonical `event` and `salt`, whose SHA-256 is the log's entry, the inclusion `path` and the signed " +
+      "`checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.",
+    params: recordParams,
+    query: proofQuery,
+    answer: {
+      kind: "raw",
+      status: 200,
+      contentType: "application/json",
+      description: "A proof that can be checked alone.",
+    },
+    errors: [errors.audit_record_not_found, errors.audit_record_pending, errors.audit_not_signed],
+    async handle(call, { params, query }) {
+      const proof = await getAuditProof(call, reading.product, params.id);
+      return query.format === "tlog"
+        ? { status: 200, headers: { "content-type": "text/plain; charset=utf-8" }, body: proofText(proof) }
+        : { status: 200, headers: { "content-type": "application/json; charset=utf-8" }, body: JSON.stringify(proof) };
+    },
+  });
 }
 
 function exportRoute(reading: Reading, at: At): Route<Call> {

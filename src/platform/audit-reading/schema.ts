@@ -143,3 +143,55 @@ export const exportQuery = z.strictObject({
 export type ListQuery = z.output<typeof listQuery>;
 export type RecordPage = z.output<typeof recordPage>;
 export type ExportQuery = z.output<typeof exportQuery>;
+
+const tile = z
+  .string()
+  .min(3)
+  .max(40)
+  .regex(/^(?:x\d{3}\/){0,4}\d{3}(?:\.p\/[1-9]\d{0,2})?$/)
+  .meta({
+    description: "Number of the tile, three digits a step: `067`, `x001/067`; `067.p/12` for a part.",
+    examples: ["000"],
+  });
+
+export const tileParams = z.strictObject({
+  level: z.int().min(0).max(5).meta({ description: "Level of the tile; 0 holds the leaves." }),
+  tile,
+});
+export const entriesParams = z.strictObject({ tile });
+
+const treeSize = z.int().min(0).max(MAX_INDEX);
+export const consistencyQuery = z.strictObject({
+  from: treeSize.meta({ description: "Size of the tree seen before.", examples: [3] }),
+  to: treeSize.meta({ description: "Size of the tree seen now.", examples: [7] }),
+});
+const hash = z.string().min(44).max(44);
+export const consistencyShape = z.strictObject({ from: treeSize, to: treeSize, path: z.array(hash).max(128) });
+
+const verifierKey = z
+  .string()
+  .max(4_000)
+  .meta({
+    description: "Verifier key of C2SP signed-note: `<origin>+<hash>+<base64>`.",
+    examples: ["tabellion.example.org/audit/ten_01KB2Q6V9XJ4M8T3RZ5C7D1E0F+1f3a5b7c+AX…"],
+  });
+export const keysShape = z.strictObject({
+  audit: z.array(verifierKey).min(1).max(4).meta({ description: "Of the organisation's log; Ed25519 first." }),
+  top: z.array(verifierKey).min(1).max(4).meta({ description: "Of the log over all organisations." }),
+});
+
+export const proofQuery = z.strictObject({
+  format: z.enum(["json", "tlog"]).default("json").meta({ description: "`tlog`: C2SP tlog-proof, as text." }),
+});
+export type ProofView = {
+  readonly index: number;
+  readonly leaf_hash: string;
+  /** Base64. */
+  readonly salt: string;
+  /** Canonical JSON, as it was hashed. */
+  readonly event: string;
+  /** Base64, from the leaf upwards. */
+  readonly path: readonly string[];
+  readonly checkpoint: string;
+  readonly key: string;
+};

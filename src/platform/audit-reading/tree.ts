@@ -5,6 +5,9 @@ export const TILE_HASHES = 256;
 const TILE_HEIGHT = 8;
 const HASH_BYTES = 32;
 const NODE = Buffer.of(1);
+/** What a reader remembers: enough for the neighbours of a leaf on all levels. */
+const MAX_NODES = 16_384;
+const MAX_TILES = 64;
 
 /** The stored hashes of one tile, as far as it is full; throws when it is not there. */
 export type TileSource = (level: number, tileIndex: number) => Promise<Buffer>;
@@ -15,11 +18,13 @@ function parentOf(left: Uint8Array, right: Uint8Array): Buffer {
 }
 
 /**
- * Proofs of one log, read from its tiles. Levels count from the leaves; the node at `level`, `place` covers the leaves from
+ * Proofs of one log, read from its tiles, for trees that were signed before it was made: a tile only ever grows at its end. Levels count from the leaves; the node at `level`, `place` covers the leaves from
  * `place * 2 ** level` on.
  */
 export class TreeReader {
   readonly #tiles: TileSource;
+  readonly #nodes = new Map<string, Buffer>();
+  readonly #tilesRead = new Map<string, Buffer>();
 
   constructor(tiles: TileSource) {
     this.#tiles = tiles;
@@ -71,17 +76,28 @@ export class TreeReader {
     return parentOf(await this.#root({ start, end: middle }), await this.#root({ start: middle, end }));
   }
 
-  /** A whole subtree. Only every eighth level is stored; those between are hashed anew from at most 128 hashes. */
+  /** A whole subtree. Only every eighth level is stored; those between are hashed anew, each once while it is remembered. */
   async #node(level: number, place: number): Promise<Buffer> {
-    const above = level % TILE_HEIGHT;
-    const width = 2 ** above;
-    const first = place * width;
-    const tile = await this.#tiles((level - above) / TILE_HEIGHT, Math.floor(first / TILE_HASHES));
-    let hashes = Array.from({ length: width }, (_, offset) => hashAt(tile, (first % TILE_HASHES) + offset));
-    while (hashes.length > 1) {
-      hashes = hashes.filter((_, at) => at % 2 === 0).map((left, at) => parentOf(left, hashes[at * 2 + 1] ?? left));
-    }
-    return hashes[0] ?? Buffer.alloc(0);
+    const key = `${level}/${place}`;
+    const known = this.#nodes.get(key);
+    if (known !== undefined) return known;
+    const made =
+      level % TILE_HEIGHT === 0
+        ? hashAt(await this.#tile(level / TILE_HEIGHT, Math.floor(place / TILE_HASHES)), place % TILE_HASHES)
+        : parentOf(await this.#node(level - 1, place * 2), await this.#node(level - 1, place * 2 + 1));
+    if (this.#nodes.size >= MAX_NODES) this.#nodes.clear();
+    this.#nodes.set(key, made);
+    return made;
+  }
+
+  async #tile(level: number, tileIndex: number): Promise<Buffer> {
+    const key = `${level}/${tileIndex}`;
+    const known = this.#tilesRead.get(key);
+    if (known !== undefined) return known;
+    const read = await this.#tiles(level, tileIndex);
+    if (this.#tilesRead.size >= MAX_TILES) this.#tilesRead.clear();
+    this.#tilesRead.set(key, read);
+    return read;
   }
 }
 

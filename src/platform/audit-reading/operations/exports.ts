@@ -8,9 +8,13 @@ import { askedOf, filterOf, type Filter } from "../filters.ts";
 import { followLog } from "../follow.ts";
 import { formats, type Sender } from "../formats.ts";
 import { readPageNow } from "../log-pages.ts";
+import { logKeyOf } from "../log-key.ts";
+import { provedLines } from "../proved-export.ts";
 import type { Reading } from "../reading.ts";
 import { recordOf } from "../record.ts";
 import type { ExportQuery } from "../schema.ts";
+import { TreeReader } from "../tree.ts";
+import { checkpointOf, tileOf } from "./log.ts";
 
 const PAGE_RECORDS = 500;
 const MAX_FOLLOWERS_A_TOKEN = 4;
@@ -90,9 +94,9 @@ async function recordReading(call: Call, reading: Reading, query: ExportQuery): 
 type Wish = { readonly query: ExportQuery; readonly filter: Filter; readonly from: number };
 
 async function exported(call: Call, reading: Reading, wish: Wish): Promise<Exported> {
-  const { query } = wish;
-  const format = formats[query.format];
-  const stream = Readable.from(linesOf(call, reading, wish), { objectMode: false });
+  const format = formats[wish.query.format];
+  const lines = wish.query.proofs ? await provedOf(call, wish) : linesOf(call, reading, wish);
+  const stream = Readable.from(lines, { objectMode: false });
   return { contentType: format.contentType, filename: filenameOf(call, format.fileExtension), stream };
 }
 
@@ -109,6 +113,30 @@ async function* linesOf(call: Call, reading: Reading, { query, filter, from }: W
     if (page.rows.length > 0) yield page.rows.map((row) => format.line(recordOf(row), sender)).join("");
     next = page.rest?.from ?? null;
   }
+}
+
+/** All proofs refer to the checkpoint that is the newest one now. */
+async function provedOf(call: Call, { query, filter, from }: Wish): Promise<AsyncGenerator<string>> {
+  const { db } = call.services;
+  const { tenantId } = call.caller;
+  const key = await logKeyOf(call.services, tenantId);
+  const { note, size } = await call.read((tx) => checkpointOf(tx, tenantId, "audit"));
+  const until = Number(size);
+  const tree = new TreeReader((level, index) =>
+    db.tenant(tenantId, (tx) => tileOf(tx, tenantId, { log: "audit", level, index })),
+  );
+  return provedLines({
+    key,
+    checkpoint: { note, size: until },
+    asked: askedOf(query),
+    from,
+    exportedAt: call.now,
+    page(next) {
+      call.signal.throwIfAborted();
+      return readPageNow(db, tenantId, { from: next, until, filter, limit: PAGE_RECORDS });
+    },
+    path: (index) => tree.inclusionPath(index, until),
+  });
 }
 
 function followed(

@@ -3,6 +3,7 @@ import { platformError } from "../../errors/platform-errors.ts";
 import { SERVER_TENANT } from "../../keys/keyring.ts";
 import type { Call } from "../../product.ts";
 import { auditReadingError } from "../errors.ts";
+import { logKeyOf } from "../log-key.ts";
 import { findCheckpoint, findTile, listEntries, type CheckpointRow, type LogName } from "../store/tree.ts";
 import { readTilePath, type TileName } from "../tile-path.ts";
 import { TreeReader } from "../tree.ts";
@@ -35,6 +36,15 @@ export async function getEntries(call: Call, path: string): Promise<Buffer> {
     if (rows.length !== name.width) throw absent(path);
     return Buffer.concat(rows.flatMap(({ entry }) => [lengthOf(entry), entry]));
   });
+}
+
+/** Verifier keys of the organisation's log and of the log above it. */
+export async function getLogKeys(call: Call): Promise<{ audit: string[]; top: string[] }> {
+  const [audit, top] = await Promise.all([
+    logKeyOf(call.services, call.caller.tenantId),
+    logKeyOf(call.services, SERVER_TENANT),
+  ]);
+  return { audit: [audit.verifier], top: [top.verifier] };
 }
 
 /** That the log of `to` records begins with the one of `from` (RFC 6962, section 2.1.2). */
@@ -71,11 +81,18 @@ export async function checkpointOf(tx: Tx, tenantId: string, log: LogName): Prom
 }
 
 export function treeOf(tx: Tx, tenantId: string, log: LogName): TreeReader {
-  return new TreeReader(async (level, index) => {
-    const hashes = await findTile(tx, tenantId, { log, level, index });
-    if (hashes === null) throw new Error(`tile ${level}/${index} of the log ${log} is missing`);
-    return hashes;
-  });
+  return new TreeReader((level, index) => tileOf(tx, tenantId, { log, level, index }));
+}
+
+/** A tile that a signed tree needs is there. */
+export async function tileOf(
+  tx: Tx,
+  tenantId: string,
+  tile: { log: LogName; level: number; index: number },
+): Promise<Buffer> {
+  const hashes = await findTile(tx, tenantId, tile);
+  if (hashes === null) throw new Error(`tile ${tile.level}/${tile.index} of the log ${tile.log} is missing`);
+  return hashes;
 }
 
 function nameOf(path: string): TileName {

@@ -1,0 +1,45 @@
+import { recordAudit } from "../../audit/audit.ts";
+import { actorOf } from "../../credentials/operations.ts";
+import type { Call } from "../../product.ts";
+import { logKeyOf } from "../log-key.ts";
+import type { ProofView } from "../schema.ts";
+import { findRecord } from "../store/log.ts";
+import { checkpointOf, treeOf } from "./log.ts";
+import { notFound, pending } from "./records.ts";
+
+const PROOF_HEADER = "c2sp.org/tlog-proof@v1";
+
+/** All that is needed to check one record alone: its text and salt, the way to the root, and the signed root. */
+export async function getAuditProof(call: Call, product: string, id: string): Promise<ProofView> {
+  const { tenantId } = call.caller;
+  const key = await logKeyOf(call.services, tenantId);
+  return call.write(async (tx) => {
+    const row = await findRecord(tx, tenantId, id);
+    if (row === null) throw notFound(id);
+    const checkpoint = await checkpointOf(tx, tenantId, "audit");
+    const index = Number(row.index);
+    if (row.index === null || index >= Number(checkpoint.size)) throw pending(id);
+    const path = await treeOf(tx, tenantId, "audit").inclusionPath(index, Number(checkpoint.size));
+    await recordAudit(tx, tenantId, {
+      action: `${product}.getAuditProof`,
+      at: call.now,
+      actor: actorOf(call),
+      resource: { type: "audit", id },
+      outcome: "success",
+    });
+    return {
+      index,
+      leaf_hash: row.leaf_hash.toString("hex"),
+      salt: row.salt.toString("base64"),
+      event: row.event,
+      path: path.map((hash) => hash.toString("base64")),
+      checkpoint: checkpoint.note,
+      key: key.verifier,
+    };
+  });
+}
+
+/** C2SP tlog-proof: a header, the index, the hashes of the path, an empty line, the checkpoint. */
+export function proofText(proof: ProofView): string {
+  return [PROOF_HEADER, `index ${proof.index}`, ...proof.path, "", proof.checkpoint].join("\n");
+}
