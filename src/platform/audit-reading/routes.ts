@@ -1,20 +1,19 @@
 import type { TokenCheck } from "../credentials/check.ts";
 import { routeFor, type RawAnswer, type Route } from "../http/route.ts";
 import { createConcurrencyGate } from "../limits/concurrency.ts";
-import type { Call, WebhookFamily } from "../product.ts";
+import type { Call } from "../product.ts";
 import { auditReadingErrors as errors } from "./errors.ts";
 import * as examples from "./examples.ts";
 import { exportAudit, type Exported } from "./operations/exports.ts";
 import { getAuditRecord, listAuditRecords } from "./operations/records.ts";
 import { getAuditProof, proofText } from "./operations/proofs.ts";
 import { logRoutes } from "./log-routes.ts";
-import type { Reading } from "./reading.ts";
+import type { At, Reading } from "./reading.ts";
 import { streamRoutes } from "./stream-routes.ts";
 import { exportQuery, listQuery, proofQuery, recordPage, recordParams, recordShape } from "./schema.ts";
 
 export type AuditRouteOptions = {
   readonly product: string;
-  readonly family: WebhookFamily;
   /** Of the product's own paths, for example `/v1/secufile`; the bare `/v1` is the alias. */
   readonly prefix: string;
   readonly scopes: { readonly read: string; readonly export: string };
@@ -29,12 +28,11 @@ const route = routeFor<Call>();
 
 /** The routes by which an organisation reads its audit log, under the product's path and under the bare one. */
 export function auditRoutes(options: AuditRouteOptions): Route<Call>[] {
-  const { product, family, tokenCheck, sender, scopes } = options;
+  const { product, tokenCheck, sender, scopes } = options;
   const reading: Reading = {
     product,
-    family,
     scopes: { read: [scopes.read], export: [scopes.read, scopes.export] },
-    tokenCheck,
+    scopesNow: async (authorization, address) => (await tokenCheck.bearer(authorization, address)).scopes,
     sender,
     followers: createConcurrencyGate({ maxInFlight: MAX_FOLLOWERS }),
   };
@@ -48,7 +46,22 @@ export function auditRoutes(options: AuditRouteOptions): Route<Call>[] {
   ];
 }
 
-type At = (path: string) => [string, string];
+/** The same for the server's own log, which holds what its operator did; it is pushed nowhere. */
+export function serverAuditRoutes(options: {
+  readonly product: string;
+  readonly scopes: readonly string[];
+  readonly sender: { readonly title: string; readonly version: string };
+}): Route<Call>[] {
+  const reading: Reading = {
+    product: options.product,
+    scopes: { read: options.scopes, export: options.scopes },
+    scopesNow: null,
+    sender: options.sender,
+    followers: createConcurrencyGate({ maxInFlight: MAX_FOLLOWERS }),
+  };
+  const at: At = (path) => [`/v1/platform/audit${path}`];
+  return [...recordRoutes(reading, at), proofRoute(reading, at), exportRoute(reading, at), ...logRoutes(reading, at)];
+}
 
 function recordRoutes(reading: Reading, at: At): Route<Call>[] {
   return [

@@ -4,7 +4,7 @@ import { newId } from "../ids/ids.ts";
 import { canonicalJson } from "./canonical.ts";
 import { noteRecorded } from "./noted.ts";
 import { insertAuditEvent, updateLockLimit } from "./store.ts";
-import { auditFailure, LOCK_LIMIT_MS } from "./unavailable.ts";
+import { auditFailure, LOCK_LIMIT_MS, refuseWhileBlocked } from "./unavailable.ts";
 
 /** Who did something. `id` is a credential, a member, or the name of a part of the server. */
 export type AuditActor = {
@@ -46,6 +46,7 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
     details: entry.details ?? {},
   });
   const salt = randomBytes(SALT_BYTES);
+  refuseWhileBlocked();
   noteRecorded(tx, entry.outcome);
   const row = { id, entry, event, salt, leafHash: leafHash(salt, event) };
   await Promise.all([updateLockLimit(tx, LOCK_LIMIT_MS), insertAuditEvent(tx, tenantId, row)]).catch(
