@@ -101,7 +101,8 @@ function proofRoute(reading: Reading, at: At): Route<Call> {
   return route({
     operation: "getAuditProof",
     method: "GET",
-    paths: at("/{id}/proof"),
+    // Two templates that one path could fit are not taken in OpenAPI, and streams have an id there, too.
+    paths: [...at("/proofs/{id}"), ...at("/{id}/proof")],
     scopes: reading.scopes.read,
     tag: TAG,
     summary: "Prove one audit record",
