@@ -12,13 +12,14 @@ const PROOF_HEADER = "c2sp.org/tlog-proof@v1";
 /** All that is needed to check one record alone: its text and salt, the way to the root, and the signed root. */
 export async function getAuditProof(call: Call, product: string, id: string): Promise<ProofView> {
   const { tenantId } = call.caller;
+  const row = await call.read((tx) => findRecord(tx, tenantId, id));
+  if (row === null) throw notFound(id);
+  if (row.index === null) throw pending(id);
+  const index = Number(row.index);
   const key = await logKeyOf(call.services, tenantId);
   return call.write(async (tx) => {
-    const row = await findRecord(tx, tenantId, id);
-    if (row === null) throw notFound(id);
     const checkpoint = await checkpointOf(tx, tenantId, "audit");
-    const index = Number(row.index);
-    if (row.index === null || index >= Number(checkpoint.size)) throw pending(id);
+    if (index >= Number(checkpoint.size)) throw pending(id);
     const path = await treeOf(tx, tenantId, "audit").inclusionPath(index, Number(checkpoint.size));
     await recordAudit(tx, tenantId, {
       action: `${product}.getAuditProof`,
