@@ -119,7 +119,7 @@ function proofRoute(reading: Reading, at: At): Route<Call> {
     },
     errors: [errors.audit_record_not_found, errors.audit_record_pending, errors.audit_not_signed],
     async handle(call, { params, query }) {
-      const proof = await getAuditProof(call, reading.product, params.id);
+      const proof = await getAuditProof(call, params.id);
       return query.format === "tlog"
         ? { status: 200, headers: { "content-type": "text/plain; charset=utf-8" }, body: proofText(proof) }
         : { status: 200, headers: { "content-type": "application/json; charset=utf-8" }, body: JSON.stringify(proof) };

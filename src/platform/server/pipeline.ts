@@ -230,7 +230,8 @@ function callOf(work: Work, keys: Call["keys"], keep: Keep | null): Call {
     ...open,
     caller,
     keys,
-    read: (run) => db.tenant(caller.tenantId, run),
+    // What only reads has its row in the transaction of its reading; what reads before it writes has it in the later one.
+    read: (run) => (isReading(work.request) ? transact(work, null, run) : db.tenant(caller.tenantId, run)),
     write: (run) => transact(work, keep, run),
     writeFor: (answer, run) =>
       transact(work, keep === null ? null : { ...keep, answer: async () => undefined }, async (tx) => {
@@ -238,6 +239,10 @@ function callOf(work: Work, keys: Call["keys"], keep: Keep | null): Call {
         return answer;
       }),
   };
+}
+
+function isReading(request: FastifyRequest): boolean {
+  return request.method === "GET" || request.method === "HEAD";
 }
 
 /** One transaction of a request: its own statements, its audit row where it wrote none itself, its stored answer. */
