@@ -71,12 +71,16 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
       await carryOutAs(registered, reply, { open: entered.open, ...entered.known, input, request });
     },
     async recordFailure({ caller, trail }, error) {
-      // The database takes no row now; the refusal is counted in memory instead.
-      if (error.row.status === 503) return;
+      if (isOfDatabase(error)) return;
       if (error.row.status === 429 && !throttled.isFirst(caller.credentialId, services.clock.now())) return;
       await trail.leaveFailure(error);
     },
   };
+}
+
+/** The database takes no row now; the refusal is counted in memory instead. */
+export function isOfDatabase(error: AppError): boolean {
+  return error.area === "platform" && ["unavailable", "audit_unavailable"].includes(error.code);
 }
 
 const MAX_THROTTLED = 10_000;
