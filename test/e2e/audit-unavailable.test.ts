@@ -88,7 +88,9 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
   }
 
   async function recovered(): Promise<void> {
-    for (const act of acts.slice(0, -1)) assert.ok((await act.run()).status < 300, act.what);
+    for (const act of acts.slice(0, -1)) {
+      await eventually(`${act.what} works again`, async () => ((await act.run()).status < 300 ? true : null));
+    }
   }
 
   test("A1 table locked by another session: 503 with Retry-After while it is locked, no change, no secret byte", async (t) => {
@@ -100,15 +102,19 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
       const count =
         "select (select count(*) from platform.audit_events) as rows, (select count(*) from secufile.documents) as documents";
       const earlier = (await holder.query(count)).rows;
+      let slowestMs = 0;
+      // More than there are connections: those that wait must not make the others wait for ever.
+      const many = Array.from({ length: 6 }, () => acts).flat();
       await Promise.all(
-        acts.map(async (act) => {
+        many.map(async (act) => {
           const startMs = performance.now();
           const answer = await act.run();
-          t.diagnostic(`${act.what}: ${Math.round(performance.now() - startMs)} ms`);
+          slowestMs = Math.max(slowestMs, performance.now() - startMs);
           expectedProblem(answer, 503, "audit_unavailable");
           for (const secret of secrets) assert.ok(!answer.bytes.includes(secret), act.what);
         }),
       );
+      t.diagnostic(`the slowest of ${many.length}: ${Math.round(slowestMs)} ms`);
       assert.deepEqual((await holder.query(count)).rows, earlier);
     } finally {
       await holder.end();

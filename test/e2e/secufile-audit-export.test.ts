@@ -224,6 +224,16 @@ describe("exports of the audit log", () => {
     const { path } = expected(await client.get(`/audit/log/consistency?from=3&to=${size}`), 200);
     assert.ok(path.length > 0);
     expectedProblem(await client.get(`/audit/log/consistency?from=3&to=${size + 10_000}`), 422, "validation_failed");
-    assert.match((await client.get("/audit/log/top/checkpoint")).bytes.toString("utf8"), /\n\d+\n/);
+  });
+
+  test("the log over all organisations has a signed checkpoint and tiles of hashes, too", async () => {
+    const note = await eventually("the top log is signed", async () => {
+      const answer = await client.get("/audit/log/top/checkpoint");
+      return answer.status === 200 ? answer.bytes.toString("utf8") : null;
+    });
+    const size = Number(note.split("\n")[1]);
+    assert.ok(size > 0);
+    const tile = await client.get(`/audit/log/top/tile/0/000.p/${Math.min(size, 255)}`);
+    assert.equal(tile.bytes.length, Math.min(size, 255) * 32);
   });
 });

@@ -161,6 +161,20 @@ describe("the audit log of SecuFile", () => {
     expectedProblem(await client.get("/audit?from=yesterday"), 422, "validation_failed");
   });
 
+  test("the server's own log is read by its operator alone", async () => {
+    const operator = clientOf(server.origin, server.operatorToken);
+    expected(await operator.get("/v1/tenants"), 200);
+    await placed();
+    const data: Json[] = expected(
+      await operator.get("/v1/platform/audit?action=platform.listTenants&limit=500"),
+      200,
+    ).data;
+    assert.ok(data.length > 0);
+    assert.equal(data.at(-1).actor.type, "operator");
+    expected(await operator.get(`/v1/platform/audit/${data.at(-1).id}`), 200);
+    assert.equal((await client.get("/v1/platform/audit")).status, 401);
+  });
+
   test("a followed log ends when its token is revoked, and a token holds only so many", async () => {
     const follower = await withScopes(client, ["audit:read", "audit:export"]);
     const url = `${server.origin}/v1/audit/export?follow=true`;

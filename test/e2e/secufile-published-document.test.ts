@@ -104,13 +104,14 @@ describe("what SecuFile publishes of itself", () => {
     for (const operation of operations) {
       assert.equal(operation.hasIdempotencyKey, operation.method === "POST", operation.operationId);
     }
-    const ids: Record<string, string> = { documents: "doc_", webhooks: "whk_", tokens: "tok_", kms: "" };
+    const ids: Record<string, string> = { documents: "doc_", webhooks: "whk_", tokens: "tok_", kms: "", audit: "ast_" };
     const bodies: Record<string, unknown> = {
       createDocument: { filename: "a", key_wrap: "k" },
       releaseKey: { recipient_public_key: "age1invalid-but-long", reason: "r" },
       createKey: {},
       wrapKey: { plaintext_key: "AAAA" },
       createWebhook: { url: "https://example.com/hook", events: ["*"] },
+      createAuditStream: { name: "a", type: "webhook", url: "https://example.com/hook" },
       createToken: { name: "a", scopes: ["audit:read"] },
     };
     for (const operation of operations.filter(({ method }) => method === "POST")) {

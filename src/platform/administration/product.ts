@@ -1,5 +1,7 @@
 import { refusalJobs } from "../audit-reading/refusal-jobs.ts";
 import { refusalRoutes } from "../audit-reading/refusal-routes.ts";
+import { auditReadingErrors } from "../audit-reading/errors.ts";
+import { serverAuditRoutes } from "../audit-reading/routes.ts";
 import { credentialErrors } from "../credentials/errors.ts";
 import { problemDialect } from "../http/problem.ts";
 import type { Product, Services } from "../product.ts";
@@ -17,11 +19,19 @@ export function administration(
     dialect: problemDialect("/v1/platform/reference"),
     pathPrefixes: ["/v1/tenants", "/v1/platform"],
     authenticate: authenticateOperator,
-    routes: [...administrationRoutes(scopes), ...refusalRoutes(["operator"])],
+    routes: [
+      ...administrationRoutes(scopes),
+      ...refusalRoutes(["operator"]),
+      ...serverAuditRoutes({
+        product: "platform",
+        scopes: ["operator"],
+        sender: { title: "Tabellion", version: "1.0.0" },
+      }),
+    ],
     openRoutes: [],
     jobs: refusalJobs(services),
     events: {},
-    errors: { ...tenantErrors, ...credentialErrors },
+    errors: { ...tenantErrors, ...credentialErrors, ...auditReadingErrors },
     migrations: [],
     about: {
       title: "Tabellion administration",

@@ -2,15 +2,13 @@ import { routeFor, type RawAnswer, type Route } from "../http/route.ts";
 import type { Call } from "../product.ts";
 import { auditReadingErrors as errors } from "./errors.ts";
 import { getCheckpoint, getConsistency, getEntries, getLogKeys, getTile } from "./operations/log.ts";
-import type { Reading } from "./reading.ts";
+import type { At, Reading } from "./reading.ts";
 import { consistencyQuery, consistencyShape, entriesParams, keysShape, tileParams } from "./schema.ts";
 import type { LogName } from "../audit/store/tree.ts";
 
 const route = routeFor<Call>();
 const TAG = "Audit";
 const IMMUTABLE = "private, max-age=31536000, immutable";
-
-type At = (path: string) => [string, string];
 
 /** What is said differently of the two logs. */
 type Kind = { readonly log: LogName; readonly prefix: string; readonly name: string; readonly of: string };

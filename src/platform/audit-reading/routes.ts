@@ -1,20 +1,19 @@
 import type { TokenCheck } from "../credentials/check.ts";
 import { routeFor, type RawAnswer, type Route } from "../http/route.ts";
 import { createConcurrencyGate } from "../limits/concurrency.ts";
-import type { Call, WebhookFamily } from "../product.ts";
+import type { Call } from "../product.ts";
 import { auditReadingErrors as errors } from "./errors.ts";
 import * as examples from "./examples.ts";
 import { exportAudit, type Exported } from "./operations/exports.ts";
 import { getAuditRecord, listAuditRecords } from "./operations/records.ts";
 import { getAuditProof, proofText } from "./operations/proofs.ts";
 import { logRoutes } from "./log-routes.ts";
-import type { Reading } from "./reading.ts";
+import type { At, Reading } from "./reading.ts";
 import { streamRoutes } from "./stream-routes.ts";
 import { exportQuery, listQuery, proofQuery, recordPage, recordParams, recordShape } from "./schema.ts";
 
 export type AuditRouteOptions = {
   readonly product: string;
-  readonly family: WebhookFamily;
   /** Of the product's own paths, for example `/v1/secufile`; the bare `/v1` is the alias. */
   readonly prefix: string;
   readonly scopes: { readonly read: string; readonly export: string };
@@ -29,12 +28,11 @@ const route = routeFor<Call>();
 
 /** The routes by which an organisation reads its audit log, under the product's path and under the bare one. */
 export function auditRoutes(options: AuditRouteOptions): Route<Call>[] {
-  const { product, family, tokenCheck, sender, scopes } = options;
+  const { product, tokenCheck, sender, scopes } = options;
   const reading: Reading = {
     product,
-    family,
     scopes: { read: [scopes.read], export: [scopes.read, scopes.export] },
-    tokenCheck,
+    scopesNow: async (authorization, address) => (await tokenCheck.bearer(authorization, address)).scopes,
     sender,
     followers: createConcurrencyGate({ maxInFlight: MAX_FOLLOWERS }),
   };
@@ -48,7 +46,22 @@ export function auditRoutes(options: AuditRouteOptions): Route<Call>[] {
   ];
 }
 
-type At = (path: string) => [string, string];
+/** The same for the server's own log, which holds what its operator did; it is pushed nowhere. */
+export function serverAuditRoutes(options: {
+  readonly product: string;
+  readonly scopes: readonly string[];
+  readonly sender: { readonly title: string; readonly version: string };
+}): Route<Call>[] {
+  const reading: Reading = {
+    product: options.product,
+    scopes: { read: options.scopes, export: options.scopes },
+    scopesNow: null,
+    sender: options.sender,
+    followers: createConcurrencyGate({ maxInFlight: MAX_FOLLOWERS }),
+  };
+  const at: At = (path) => [`/v1/platform/audit${path}`];
+  return [...recordRoutes(reading, at), proofRoute(reading, at), exportRoute(reading, at), ...logRoutes(reading, at)];
+}
 
 function recordRoutes(reading: Reading, at: At): Route<Call>[] {
   return [
@@ -88,7 +101,8 @@ function proofRoute(reading: Reading, at: At): Route<Call> {
   return route({
     operation: "getAuditProof",
     method: "GET",
-    paths: at("/{id}/proof"),
+    // Two templates that one path could fit are not taken in OpenAPI, and streams have an id there, too.
+    paths: [...at("/proofs/{id}"), ...at("/{id}/proof")],
     scopes: reading.scopes.read,
     tag: TAG,
     summary: "Prove one audit record",
@@ -105,7 +119,7 @@ function proofRoute(reading: Reading, at: At): Route<Call> {
     },
     errors: [errors.audit_record_not_found, errors.audit_record_pending, errors.audit_not_signed],
     async handle(call, { params, query }) {
-      const proof = await getAuditProof(call, reading.product, params.id);
+      const proof = await getAuditProof(call, params.id);
       return query.format === "tlog"
         ? { status: 200, headers: { "content-type": "text/plain; charset=utf-8" }, body: proofText(proof) }
         : { status: 200, headers: { "content-type": "application/json; charset=utf-8" }, body: JSON.stringify(proof) };

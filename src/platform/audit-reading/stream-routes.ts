@@ -10,13 +10,11 @@ import {
   pauseAuditStream,
   resumeAuditStream,
 } from "./operations/streams.ts";
-import type { Reading } from "./reading.ts";
+import type { At, Reading } from "./reading.ts";
 import { createStreamRequest, streamPage, streamParams, streamShape, streamWithSecretShape } from "./stream-schema.ts";
 
 const route = routeFor<Call>();
 const TAG = "Audit";
-
-type At = (path: string) => [string, string];
 
 /** Where the log is sent as it grows. Whoever makes a stream lets all of the log out, so it needs the scopes of an export. */
 export function streamRoutes(reading: Reading, at: At): Route<Call>[] {

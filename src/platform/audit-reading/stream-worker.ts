@@ -14,8 +14,9 @@ import { findStreamById, updateStreamFailed, updateStreamSent, type StreamRow } 
 const BATCH_RECORDS = 250;
 /** Streams at work at once in one process. */
 const SLOTS = 16;
-/** Covers loading, one attempt and its record. */
-const LEASE_MS = 60_000;
+/** Covers the turn, one attempt of at most 20 s that begins at its end, and its record. */
+const LEASE_MS = 30_000;
+const TURN_MS = 5_000;
 const LOOK_EVERY_MS = 500;
 /** A stream that has sent all is looked at again after that. */
 const IDLE_MS = 1_000;
@@ -76,10 +77,10 @@ export function startAuditStreams(options: StreamWorkerOptions): { stop(): Promi
 
 type Turn = { readonly owner: string; readonly signal: AbortSignal };
 
-/** Sends batch after batch until there is nothing more, something fails, or the lease is half over; never throws. */
+/** Sends batch after batch until there is nothing more, something fails, or the turn is over; never throws. */
 async function serve(options: StreamWorkerOptions, lane: LaneRow, turn: Turn): Promise<void> {
   const { db, log } = options.services;
-  const endMs = performance.now() + LEASE_MS / 2;
+  const endMs = performance.now() + TURN_MS;
   let afterMs = 0;
   try {
     while (afterMs === 0 && performance.now() < endMs && !turn.signal.aborted) {

@@ -5,7 +5,7 @@ import { leafHashOf } from "../tlog/merkle.ts";
 import { canonicalJson } from "./canonical.ts";
 import { noteRecorded } from "./noted.ts";
 import { insertAuditEvent, updateLockLimit } from "./store/events.ts";
-import { auditFailure, LOCK_LIMIT_MS } from "./unavailable.ts";
+import { auditFailure, LOCK_LIMIT_MS, refuseWhileBlocked } from "./unavailable.ts";
 
 /** Who did something. `id` is a credential, a member, or the name of a part of the server. */
 export type AuditActor = {
@@ -47,6 +47,7 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
     details: entry.details ?? {},
   });
   const salt = randomBytes(SALT_BYTES);
+  refuseWhileBlocked();
   noteRecorded(tx, entry.outcome);
   const salted = saltedHash(salt, event);
   const row = { id, entry, event, salt, salted, leafHash: leafHashOf(salted) };

@@ -11,7 +11,7 @@ import type { RefusalLog } from "../audit-reading/refusals.ts";
 import { renderFailure, sendAnswer, toAppError } from "./answer.ts";
 import { onMalformedHead } from "./malformed-head.ts";
 import type { Metrics } from "./metrics.ts";
-import { createPipeline, pathOf, type Entered, type Pipeline } from "./pipeline.ts";
+import { createPipeline, isOfDatabase, pathOf, type Entered, type Pipeline } from "./pipeline.ts";
 import { productOfPath, registerRoutes, type Registered } from "./registry.ts";
 import { addOperatorRoutes, type Readiness } from "./health.ts";
 import { inviteBody, SOCKET_LIMITS, socketServer, watchExchanges, type SocketLimits } from "./sockets.ts";
@@ -236,7 +236,8 @@ async function onRecord(
   const now = options.services.clock.now();
   // Once its body is read, a request may have lost its socket and with it its address.
   const source = state?.open.remoteAddress ?? plainAddress(request.ip);
-  if (known === null || [429, 503].includes(failure.row.status)) options.refusals.note(source, failure.row.wire, now);
+  const isOnlyCounted = known === null || failure.row.status === 429 || isOfDatabase(failure);
+  if (isOnlyCounted) options.refusals.note(source, failure.row.wire, now);
   if (known === null) return failure;
   try {
     await pipeline.recordFailure(known, failure);

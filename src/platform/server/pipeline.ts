@@ -71,12 +71,16 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
       await carryOutAs(registered, reply, { open: entered.open, ...entered.known, input, request });
     },
     async recordFailure({ caller, trail }, error) {
-      // The database takes no row now; the refusal is counted in memory instead.
-      if (error.row.status === 503) return;
+      if (isOfDatabase(error)) return;
       if (error.row.status === 429 && !throttled.isFirst(caller.credentialId, services.clock.now())) return;
       await trail.leaveFailure(error);
     },
   };
+}
+
+/** The database takes no row now; the refusal is counted in memory instead. */
+export function isOfDatabase(error: AppError): boolean {
+  return error.area === "platform" && ["unavailable", "audit_unavailable"].includes(error.code);
 }
 
 const MAX_THROTTLED = 10_000;
@@ -230,7 +234,8 @@ function callOf(work: Work, keys: Call["keys"], keep: Keep | null): Call {
     ...open,
     caller,
     keys,
-    read: (run) => db.tenant(caller.tenantId, run),
+    // What only reads has its row in the transaction of its reading; what reads before it writes has it in the later one.
+    read: (run) => (isReading(work.request) ? transact(work, null, run) : db.tenant(caller.tenantId, run)),
     write: (run) => transact(work, keep, run),
     writeFor: (answer, run) =>
       transact(work, keep === null ? null : { ...keep, answer: async () => undefined }, async (tx) => {
@@ -238,6 +243,10 @@ function callOf(work: Work, keys: Call["keys"], keep: Keep | null): Call {
         return answer;
       }),
   };
+}
+
+function isReading(request: FastifyRequest): boolean {
+  return request.method === "GET" || request.method === "HEAD";
 }
 
 /** One transaction of a request: its own statements, its audit row where it wrote none itself, its stored answer. */

@@ -34,7 +34,6 @@ export function secufile(services: Services, tokenCheck: TokenCheck): Product {
       }),
       ...auditRoutes({
         product: "secufile",
-        family: "Secufile",
         prefix: PREFIX,
         scopes: { read: "audit:read", export: "audit:export" },
         tokenCheck,

@@ -1,5 +1,3 @@
-import { recordAudit } from "../../audit/audit.ts";
-import { actorOf } from "../../credentials/operations.ts";
 import type { Call } from "../../product.ts";
 import { logKeyOf } from "../log-key.ts";
 import type { ProofView } from "../schema.ts";
@@ -10,23 +8,17 @@ import { notFound, pending } from "./records.ts";
 const PROOF_HEADER = "c2sp.org/tlog-proof@v1";
 
 /** All that is needed to check one record alone: its text and salt, the way to the root, and the signed root. */
-export async function getAuditProof(call: Call, product: string, id: string): Promise<ProofView> {
+export async function getAuditProof(call: Call, id: string): Promise<ProofView> {
   const { tenantId } = call.caller;
+  const row = await call.read((tx) => findRecord(tx, tenantId, id));
+  if (row === null) throw notFound(id);
+  if (row.index === null) throw pending(id);
+  const index = Number(row.index);
   const key = await logKeyOf(call.services, tenantId);
-  return call.write(async (tx) => {
-    const row = await findRecord(tx, tenantId, id);
-    if (row === null) throw notFound(id);
+  return call.read(async (tx) => {
     const checkpoint = await checkpointOf(tx, tenantId, "audit");
-    const index = Number(row.index);
-    if (row.index === null || index >= Number(checkpoint.size)) throw pending(id);
+    if (index >= Number(checkpoint.size)) throw pending(id);
     const path = await treeOf(tx, tenantId, "audit").inclusionPath(index, Number(checkpoint.size));
-    await recordAudit(tx, tenantId, {
-      action: `${product}.getAuditProof`,
-      at: call.now,
-      actor: actorOf(call),
-      resource: { type: "audit", id },
-      outcome: "success",
-    });
     return {
       index,
       leaf_hash: row.leaf_hash.toString("hex"),
