@@ -182,9 +182,12 @@ class Session {
 function factsOf(error: unknown): { status: number | null; command: string; code: string } {
   const facts = typeof error === "object" && error !== null ? error : {};
   const status = "responseCode" in facts && typeof facts.responseCode === "number" ? facts.responseCode : 0;
+  // The library hides OpenSSL's code behind its own.
+  const isCertificate = error instanceof Error && /certificate|altnames|issuer/i.test(error.message);
+  const code = "code" in facts && typeof facts.code === "string" ? facts.code : "connection lost";
   return {
     status: status >= 400 && status <= 599 ? status : null,
     command: "command" in facts && typeof facts.command === "string" ? facts.command : "CONN",
-    code: "code" in facts && typeof facts.code === "string" ? facts.code : "connection lost",
+    code: isCertificate ? "its certificate is not valid for its name" : code,
   };
 }
