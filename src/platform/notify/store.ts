@@ -111,6 +111,12 @@ export async function updateUncertain(
      where tenant_id = ${tenantId} and id = ${id} and state = 'sending'`);
 }
 
+/** For the operator, who knows an id alone. */
+export async function findOwnerOf(tx: Tx, id: string): Promise<string | null> {
+  const row = await tx.one(sql<{ tenant_id: string }>`select tenant_id from platform.notifications where id = ${id}`);
+  return row?.tenant_id ?? null;
+}
+
 /** A page for the operator, oldest first; `state` null: all. */
 export async function listNotifications(
   tx: Tx,

@@ -18,6 +18,7 @@ create table platform.notifications (
   constraint notifications_state check (state in ('waiting', 'sending', 'sent', 'failed', 'expired', 'uncertain')),
   constraint notifications_finished check ((finished_at is null) = (state in ('waiting', 'sending')))
 );
+create index notifications_by_id on platform.notifications (id);
 create index notifications_by_state on platform.notifications (state, id);
 select platform.directory_table('platform.notifications');
 
