@@ -12,12 +12,13 @@ import {
 } from "./command.ts";
 import { backup } from "./commands/backup.ts";
 import { config } from "./commands/config.ts";
+import { notify } from "./commands/notify.ts";
 import { tenant } from "./commands/tenant.ts";
 import { token } from "./commands/token.ts";
 import { actionHelp, generalHelp, groupHelp } from "./help.ts";
 import { runServerProgram } from "./server-program.ts";
 
-const commands: Readonly<Record<string, Command>> = { config, backup, tenant, token };
+const commands: Readonly<Record<string, Command>> = { config, backup, tenant, token, notify };
 
 const FAILED = 1;
 const MISUSED = 2;

@@ -1,5 +1,7 @@
 import { credentialErrors } from "../credentials/errors.ts";
 import { problemDialect } from "../http/problem.ts";
+import { notifyErrors } from "../notify/errors.ts";
+import { notifyRoutes } from "../notify/routes.ts";
 import type { Product, Services } from "../product.ts";
 import { tenantErrors } from "../tenants/errors.ts";
 import { authenticateOperator } from "./auth.ts";
@@ -15,11 +17,11 @@ export function administration(
     dialect: problemDialect("/v1/platform/reference"),
     pathPrefixes: ["/v1/tenants", "/v1/platform"],
     authenticate: (request) => authenticateOperator(services.keyring, request),
-    routes: administrationRoutes(scopes),
+    routes: [...administrationRoutes(scopes), ...notifyRoutes()],
     openRoutes: [],
     jobs: [],
     events: {},
-    errors: { ...tenantErrors, ...credentialErrors },
+    errors: { ...tenantErrors, ...credentialErrors, ...notifyErrors },
     migrations: [],
     about: {
       title: "Tabellion administration",
