@@ -33,6 +33,8 @@ import { countTenantKeys } from "./platform/keys/store.ts";
 import { limitsJobs } from "./platform/limits/jobs.ts";
 import { createSmoother } from "./platform/limits/smoothing.ts";
 import type { Log } from "./platform/log/log.ts";
+import { notifyJobs } from "./platform/notify/jobs.ts";
+import { countNotifications } from "./platform/notify/store.ts";
 import { createOutbound } from "./platform/outbound/outbound.ts";
 import { platformMigrations } from "./platform/platform-migrations.ts";
 import type { Product, Services } from "./platform/product.ts";
@@ -189,6 +191,7 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
       ...services,
       listTenants: (after) => db.directory((tx) => listTenantIds(tx, after, TENANTS_A_PAGE)),
     }),
+    ...(await notifyJobs(services)),
   ];
   const jobs = await startJobs({
     db,
@@ -267,6 +270,15 @@ function addGauges(metrics: Metrics, db: Database): void {
     "tabellion_jobs_exhausted",
     "Jobs that failed as often as they may; the operator has to look.",
     async () => (await db.directory(countJobs)).exhausted,
+  );
+  metrics.gauge("tabellion_notifications_waiting", "Mails and text messages to be sent.", () =>
+    db.directory((tx) => countNotifications(tx, "waiting")),
+  );
+  metrics.gauge("tabellion_notifications_failed", "Mails and text messages of 90 days that were refused.", () =>
+    db.directory((tx) => countNotifications(tx, "failed")),
+  );
+  metrics.gauge("tabellion_notifications_uncertain", "Mails and text messages of which nobody knows.", () =>
+    db.directory((tx) => countNotifications(tx, "uncertain")),
   );
   metrics.gauge(
     "tabellion_db_connections_busy",
