@@ -209,6 +209,31 @@ describe("the sequencer", () => {
     await assertSound(world, "ten_zombie");
   });
 
+  test("a tenant whose tiles are damaged does not hold up the others", async () => {
+    const sequencer = await world.sequencer();
+    await world.record("ten_held_a", "one");
+    await world.settled();
+    const client = new pg.Client({ connectionString: world.database.superUrl });
+    await client.connect();
+    await client.query("update platform.log_tiles set hashes = '' where tenant_id = 'ten_held_a'");
+    await world.record("ten_held_a", "two");
+    const id = await world.record("ten_held_b", "one");
+    await eventually("the other is placed", () => proveEvent(world.db, "ten_held_b", id));
+    const [waiting] = await look(
+      world.database.superUrl,
+      "select count(*)::int as count from platform.audit_queue where tenant_id = 'ten_held_a'",
+    );
+    assert.equal(waiting.count, 1);
+    await client.query(
+      `update platform.log_tiles t set hashes = (select sha256('\\x00'::bytea || entry) from platform.audit_leaves
+         where tenant_id = t.tenant_id) where tenant_id = 'ten_held_a'`,
+    );
+    await client.end();
+    await world.settled();
+    await sequencer.stop();
+    await assertSound(world, "ten_held_a");
+  });
+
   test("what has its place cannot be changed, removed or placed anew, by whomever", async () => {
     await world.record("ten_fixed", "x");
     const sequencer = await world.sequencer();

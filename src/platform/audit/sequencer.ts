@@ -132,14 +132,22 @@ class Rounds {
     const byTenant = Object.entries(Object.groupBy(rows, (row: QueuedRow) => row.tenant_id));
     while (byTenant.length > 0) {
       const some = byTenant.splice(0, TENANTS_AT_ONCE);
-      const done = await Promise.allSettled(some.map(([tenantId, list = []]) => placeEvents(placing, tenantId, list)));
-      const failure = done.find((each) => each.status === "rejected");
-      if (failure !== undefined) throw failure.reason;
+      await Promise.all(some.map(([tenantId, list = []]) => this.#placeTenant(placing, tenantId, list)));
       await this.#holdLease();
       if (this.#fence !== placing.fence) throw new FencedOut("the lease was lost within a round");
     }
     // Nothing behind the last tenant: look from the first again before pausing.
     return rows.length === 0 && wasAfter !== "" ? MAX_EVENTS : rows.length;
+  }
+
+  /** One tenant's trouble must not hold up the others; it is tried again with the next round. */
+  async #placeTenant(placing: Placing, tenantId: string, rows: readonly QueuedRow[]): Promise<void> {
+    try {
+      await placeEvents(placing, tenantId, rows);
+    } catch (error) {
+      if (error instanceof FencedOut) throw error;
+      this.#options.log.error({ error, tenantId }, "events of an organisation could not be given their indexes");
+    }
   }
 
   async #holdLease(): Promise<void> {
