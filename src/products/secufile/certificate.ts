@@ -37,7 +37,12 @@ export type Certificate = {
   readonly madeAt: Date;
   readonly footer: string;
   readonly sections: readonly Section[];
-  readonly attachment: { readonly name: string; readonly type: string; readonly description: string; readonly bytes: Buffer };
+  readonly attachment: {
+    readonly name: string;
+    readonly type: string;
+    readonly description: string;
+    readonly bytes: Buffer;
+  };
 };
 
 const words = {
@@ -183,7 +188,11 @@ export function certificateOf(facts: CertificateFacts): Certificate {
       documentSection(facts, recorded[0]?.shown),
       requestSection(facts, recorded[0]?.shown),
       ...facts.signers.map((signer) =>
-        signerSection(facts, signer, recorded.find(({ shown }) => shown.signer.signer_id === signer.id)),
+        signerSection(
+          facts,
+          signer,
+          recorded.find(({ shown }) => shown.signer.signer_id === signer.id),
+        ),
       ),
       { title: text.verify, fields: [], text: [text.attached, ...bundle.how_to_verify] },
     ],
@@ -255,7 +264,8 @@ function signerSection(
       { label: text.browser, value: shown.user_agent === "" ? "–" : shown.user_agent },
       {
         label: text.code,
-        value: code === null ? text.none : `${code.channel}, ${text.sentTo} ${code.sent_to}, ${instant(code.confirmed_at)}`,
+        value:
+          code === null ? text.none : `${code.channel}, ${text.sentTo} ${code.sent_to}, ${instant(code.confirmed_at)}`,
       },
       { label: text.consent, value: `${shown.consent.text} (${shown.consent.version})` },
       { label: text.key, value: record.key_id, isCode: true },

@@ -47,7 +47,8 @@ export function secufile(services: Services, tokenCheck: TokenCheck): Product {
       tokenVariable: "SECUFILE_API_KEY",
       tags: {
         Documents: "Ciphertext and what is known of it: name, size, hash, key references, signers.",
-        Signatures: "Requests for signatures: who is asked, where each of them stands, and the evidence of what was signed.",
+        Signatures:
+          "Requests for signatures: who is asked, where each of them stands, and the evidence of what was signed.",
         Keys: "The built-in key service, and the release of a document's data key to a recipient.",
         Webhooks: "Where you are told what happened, by signed deliveries that you can look at and replay.",
         Tokens: "What your programs prove themselves with: scopes, expiry, networks, rotation.",

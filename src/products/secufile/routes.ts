@@ -9,7 +9,13 @@ import { createDocument, deleteDocument, getDocument, listDocuments } from "./op
 import { createDataKey, createKey, getKey, listKeys, releaseKey, wrapKey } from "./operations/keys.ts";
 import { listEvidenceKeys } from "./operations/evidence.ts";
 import { actOnLink } from "./operations/signing.ts";
-import { cancelSignature, createSignature, getSignature, listSignatures, remindSigners } from "./operations/signatures.ts";
+import {
+  cancelSignature,
+  createSignature,
+  getSignature,
+  listSignatures,
+  remindSigners,
+} from "./operations/signatures.ts";
 import { showSignPage } from "./operations/sign-pages.ts";
 import { getCertificate, getEvidence } from "./operations/signature-evidence.ts";
 import { renderContent, renderFile, renderSignPage, signPageStyle } from "./pages.ts";

@@ -257,7 +257,8 @@ export const createSignatureRequest = z.strictObject({
     .meta({ description: "A one-time code on top of the link; `true` is `mail`." }),
   delegation: z.boolean().default(false).meta({ description: "Whether a signer may name another person instead." }),
   plaintext_sha256: sha256.optional().meta({
-    description: "SHA-256 of the document before you encrypted it, lower-case hex; shown to signers and in the evidence.",
+    description:
+      "SHA-256 of the document before you encrypted it, lower-case hex; shown to signers and in the evidence.",
   }),
   locale: z.enum(["en", "fr"]).default("en").meta({ description: "Language of mails and certificate." }),
   reminders: z

@@ -48,7 +48,9 @@ export function withoutUnseen(text: string): string {
 }
 
 export function isEmail(text: string): boolean {
-  return text.length <= 254 && !UNSEEN.test(text) && /^[^\s@<>"(),;:\\]+@[^\s@<>"(),;:\\]+\.[^\s@<>"(),;:\\]+$/.test(text);
+  return (
+    text.length <= 254 && !UNSEEN.test(text) && /^[^\s@<>"(),;:\\]+@[^\s@<>"(),;:\\]+\.[^\s@<>"(),;:\\]+$/.test(text)
+  );
 }
 
 /**

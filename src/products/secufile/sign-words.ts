@@ -84,7 +84,8 @@ const en: Words = {
   you: "you",
   status: "Status",
   askTitle: "Get your own link",
-  askText: "Type the e-mail address at which you were asked to sign. If it is on the list and it is your turn, a link goes there.",
+  askText:
+    "Type the e-mail address at which you were asked to sign. If it is on the list and it is your turn, a link goes there.",
   email: "E-mail address",
   send: "Send me my link",
   openText: "Nothing is recorded until you press the button; the sender then sees that you opened the request.",
@@ -94,7 +95,8 @@ const en: Words = {
   agree: "I agree to this.",
   sign: "Sign",
   code: "One-time code, 6 digits",
-  codeText: "The sender asks for a one-time code on top. It is sent to your e-mail address and is valid for 10 minutes.",
+  codeText:
+    "The sender asks for a one-time code on top. It is sent to your e-mail address and is valid for 10 minutes.",
   codeTextSms: "The sender asks for a one-time code on top. It is sent to your telephone and is valid for 10 minutes.",
   sendCode: "Send me a code",
   declineTitle: "Decline",
@@ -190,15 +192,18 @@ const fr: Words = {
     "Saisissez l’adresse électronique à laquelle on vous a demandé de signer. Si elle figure sur la liste et que c’est son tour, un lien y est envoyé.",
   email: "Adresse électronique",
   send: "Envoyer mon lien",
-  openText: "Rien n’est enregistré avant que vous n’appuyiez sur le bouton ; l’expéditeur voit alors que vous avez ouvert la demande.",
+  openText:
+    "Rien n’est enregistré avant que vous n’appuyiez sur le bouton ; l’expéditeur voit alors que vous avez ouvert la demande.",
   open: "Afficher la demande",
   signTitle: "Signer",
   name: "Votre nom complet",
   agree: "J’y consens.",
   sign: "Signer",
   code: "Code à usage unique, 6 chiffres",
-  codeText: "L’expéditeur exige en plus un code à usage unique. Il est envoyé à votre adresse électronique et valable 10 minutes.",
-  codeTextSms: "L’expéditeur exige en plus un code à usage unique. Il est envoyé sur votre téléphone et valable 10 minutes.",
+  codeText:
+    "L’expéditeur exige en plus un code à usage unique. Il est envoyé à votre adresse électronique et valable 10 minutes.",
+  codeTextSms:
+    "L’expéditeur exige en plus un code à usage unique. Il est envoyé sur votre téléphone et valable 10 minutes.",
   sendCode: "M’envoyer un code",
   declineTitle: "Refuser",
   reason: "Motif du refus ; l’expéditeur le verra",
@@ -219,7 +224,8 @@ const fr: Words = {
   notTurn: "Ce n’est pas votre tour. Vous recevrez un message quand les signataires précédents auront signé.",
   waitsForContent: "Le document chiffré n’est pas encore arrivé sur ce serveur ; la signature commence ensuite.",
   nothingTitle: "Ce lien ne mène nulle part",
-  nothingText: "Il est incomplet, ou n’a été donné à personne. Demandez-en un nouveau à la personne qui vous l’a envoyé.",
+  nothingText:
+    "Il est incomplet, ou n’a été donné à personne. Demandez-en un nouveau à la personne qui vous l’a envoyé.",
   refusedTitle: "Ce formulaire n’a pas été accepté",
   refusedText: "Il vient d’un autre site, ou il est endommagé. Rouvrez le lien de votre message.",
   limitedTitle: "Trop de tentatives",
@@ -259,7 +265,8 @@ const fr: Words = {
     link_sent: "Si cette adresse figure sur la liste et que c’est son tour, un lien lui est envoyé.",
     code_sent: "Un code vous est envoyé.",
     code_wrong: "Ce code est faux. Veuillez le relire.",
-    code_over: "Il n’y a pas de code valable : il est trop ancien, a été essayé trop souvent, ou aucun n’a été envoyé. Demandez-en un nouveau.",
+    code_over:
+      "Il n’y a pas de code valable : il est trop ancien, a été essayé trop souvent, ou aucun n’a été envoyé. Demandez-en un nouveau.",
     code_limited: "Aucun autre code ne peut être envoyé pour le moment. Réessayez dans une heure.",
     email_wrong: "Veuillez saisir une adresse électronique.",
     name_missing: "Veuillez saisir votre nom complet.",

@@ -4,7 +4,12 @@ import { findTenant } from "../../../platform/tenants/store.ts";
 import type { Notice, SignFacts, SignPage, Typed } from "../sign-view.ts";
 import { dueSigners, statusAt } from "../signature.ts";
 import { findDocument } from "../store/documents.ts";
-import { findSignature, listSignatureSigners, type SignatureRow, type SignatureSignerRow } from "../store/signatures.ts";
+import {
+  findSignature,
+  listSignatureSigners,
+  type SignatureRow,
+  type SignatureSignerRow,
+} from "../store/signatures.ts";
 import { findLink, type OpenLink } from "./sign-links.ts";
 
 /** What is behind a link. Looking changes nothing: programs that check mails open every link in them. */

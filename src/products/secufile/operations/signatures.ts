@@ -8,12 +8,7 @@ import type { TenantKeys } from "../../../platform/keys/keyring.ts";
 import { takeFromWindow } from "../../../platform/limits/sliding-window.ts";
 import type { Call } from "../../../platform/product.ts";
 import { secufileError } from "../errors.ts";
-import type {
-  CreateSignatureRequest,
-  CreateSignatureResponse,
-  ListSignaturesQuery,
-  SignatureView,
-} from "../schema.ts";
+import type { CreateSignatureRequest, CreateSignatureResponse, ListSignaturesQuery, SignatureView } from "../schema.ts";
 import { isOpenStatus, statusAt } from "../signature.ts";
 import { lockDocument } from "../store/documents.ts";
 import {
@@ -201,11 +196,7 @@ export async function cancelSignature(call: Call, id: string): Promise<Signature
       refuseEnded(call, row);
       await endSignature(tx, changeOf(call), row, { status: "cancelled", operation: "cancelSignature" });
     }
-    return viewOf(
-      call,
-      await signatureOf(call, tx, id),
-      await listSignatureSigners(tx, tenantId, [id]),
-    );
+    return viewOf(call, await signatureOf(call, tx, id), await listSignatureSigners(tx, tenantId, [id]));
   });
   call.services.eventHints.hint();
   return view;

@@ -42,8 +42,11 @@ export type Visitor = { readonly userAgent: string; readonly locale: Locale };
 /** Carries out a form of the pages. Every act has one effect, however often it is sent; the page says what holds now. */
 export async function actOnLink(call: OpenCall, token: string, form: SignForm, visitor: Visitor): Promise<SignPage> {
   const limited =
-    (await taken(call, limitKey({ kind: "address", address: call.remoteAddress }, "secufile.sign"), POSTS_AN_ADDRESS)) ??
-    (await taken(call, `secufile.sign:${sha256Hex(token)}`, POSTS_A_LINK));
+    (await taken(
+      call,
+      limitKey({ kind: "address", address: call.remoteAddress }, "secufile.sign"),
+      POSTS_AN_ADDRESS,
+    )) ?? (await taken(call, `secufile.sign:${sha256Hex(token)}`, POSTS_A_LINK));
   if (limited !== null) return limited;
   const link = await findLink(call.services, token);
   if (link === null) return { kind: "nothing" };
@@ -52,7 +55,8 @@ export async function actOnLink(call: OpenCall, token: string, form: SignForm, v
     return pageOfLink(call, link, { notice });
   }
   const evidence = form.act === "sign" ? await evidenceSigner(call.services) : null;
-  const mayCode = form.act !== "code" || (await taken(call, `secufile.code:${link.signer_id}`, CODES_A_SIGNER)) === null;
+  const mayCode =
+    form.act !== "code" || (await taken(call, `secufile.code:${link.signer_id}`, CODES_A_SIGNER)) === null;
   const notice = mayCode ? await act(call, link, { form, visitor, evidence }) : "code_limited";
   call.services.eventHints.hint();
   const typed: Typed = { name: form.name, reason: form.reason, email: form.email };
@@ -199,7 +203,8 @@ async function refuseCode(tx: Tx, one: Act): Promise<Notice | null> {
   const { row, signer, form, change } = one;
   if (row.required_code === "none") return null;
   const ends = (signer.code_sent_at?.getTime() ?? 0) + CODE_MINUTES * 60_000;
-  if (signer.code_mac === null || change.now.getTime() >= ends || signer.code_tries >= MAX_CODE_TRIES) return "code_over";
+  if (signer.code_mac === null || change.now.getTime() >= ends || signer.code_tries >= MAX_CODE_TRIES)
+    return "code_over";
   if (timingSafeEqual(codeMac(one, form.code), signer.code_mac)) return null;
   await updateSignatureSigner(tx, change.tenantId, { ...signer, code_tries: signer.code_tries + 1 });
   await noteSignature(tx, change, row, {
@@ -245,12 +250,7 @@ async function decline(tx: Tx, one: Act): Promise<Notice | null> {
   const { form, change, row, link, signer } = one;
   if (!isPlainText(form.reason, MAX_REASON)) return "reason_missing";
   const sealed = link.keys.seal("signatures", Buffer.from(form.reason, "utf8"), signer.id);
-  await changeSigner(
-    tx,
-    one,
-    { state: "declined", ended_at: change.now, sealed_reason: sealed, code_mac: null },
-    null,
-  );
+  await changeSigner(tx, one, { state: "declined", ended_at: change.now, sealed_reason: sealed, code_mac: null }, null);
   await updateSignatureStatus(tx, change.tenantId, row.id, { status: "declined", endedAt: change.now });
   await tellSignature(tx, change, row, {
     type: "signature.declined",
