@@ -88,10 +88,7 @@ describe("signature requests", () => {
       "sent again, it is the same",
     );
     const { data } = expected(await api.get(`/signatures?document_id=${made.document_id}`), 200);
-    assert.deepEqual(
-      [data[0].status, data[0].signers.map(({ state }: Json) => state)[0]],
-      ["partially_signed", "signed"],
-    );
+    assert.deepEqual([data[0].status, data[0].signers[0].state], ["partially_signed", "signed"]);
     const next = await linkOf(second);
     await visitor.send(next, { act: "open" });
     assert.match((await visitor.send(`${next}?lang=fr`, { ...SIGN, name: "Ève Ñandú" })).text, /Vous avez signé/);
@@ -112,12 +109,12 @@ describe("signature requests", () => {
     const bundle = JSON.parse(answer.bytes.toString());
     const published = expected(await clientOf(server.origin, "").get("/signature-keys"), 200).data;
     const [record] = bundle.records;
-    const pem = published.find(({ key_id }: Json) => key_id === record.key_id).public_key_pem;
-    const key = createPublicKey(pem);
+    assert.equal(published[0].key_id, record.key_id);
+    const key = createPublicKey(String(published[0].public_key_pem));
     const isGenuine = (text: string): boolean =>
       verify(null, Buffer.from(text), key, Buffer.from(record.signature, "base64"));
-    assert.equal(isGenuine(record.signed_text), true);
-    assert.equal(isGenuine(record.signed_text.replace("Zoë", "Zoe")), false);
+    assert.equal(isGenuine(String(record.signed_text)), true);
+    assert.equal(isGenuine(String(record.signed_text).replace("Zoë", "Zoe")), false);
     const facts = JSON.parse(record.signed_text);
     assert.deepEqual(
       [facts.document.document_id, facts.document.ciphertext_sha256, facts.document.plaintext_sha256, facts.typed_name],

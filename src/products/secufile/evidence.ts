@@ -1,3 +1,5 @@
+import type { SignatureStatus } from "./signature.ts";
+
 /** A record of evidence as it was signed: the very text, because a signature is over bytes. */
 export type SignedRecord = {
   /** Canonical JSON (RFC 8785), UTF-8. */
@@ -28,7 +30,7 @@ export type EvidenceBundle = {
   readonly version: 1;
   readonly signature_id: string;
   readonly document_id: string;
-  readonly status: string;
+  readonly status: SignatureStatus;
   readonly records: readonly (SignedRecord & { readonly audit: AuditPart })[];
   readonly public_keys: readonly {
     readonly key_id: string;
