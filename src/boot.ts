@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { keepDemo } from "./demo.ts";
 import { operatorToken } from "./platform/administration/auth.ts";
 import { administration } from "./platform/administration/product.ts";
+import { SEQUENCER_LEASE, startSequencer } from "./platform/audit/sequencer.ts";
+import { countQueuedAudit } from "./platform/audit/store.ts";
 import { BackupError } from "./platform/backup/backup-error.ts";
 import { refuseHalfRestored } from "./platform/backup/restore-backup.ts";
 import { createLocalBlobs } from "./platform/blobs/local-blobs.ts";
@@ -34,6 +36,7 @@ import { platformMigrations } from "./platform/platform-migrations.ts";
 import type { Product, Services } from "./platform/product.ts";
 import { listen } from "./platform/server/listen.ts";
 import { createMetrics, type Metrics } from "./platform/server/metrics.ts";
+import { findFence } from "./platform/tlog/store.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
 import { secufile } from "./products/secufile/product.ts";
@@ -185,6 +188,12 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
   stops.push(() => jobs.stop());
   const webhooks = startWebhooks({ services, products, isAlone: config.databaseUrl === null });
   stops.push(() => webhooks.stop());
+  const sequencer = startSequencer({
+    ...services,
+    originHost: config.publicUrl === null ? "tabellion.local" : new URL(config.publicUrl).host,
+    isAlone: config.databaseUrl === null,
+  });
+  stops.push(() => sequencer.stop());
 }
 
 async function startServer(stops: Stops, services: Services, products: readonly Product[]): Promise<string> {
@@ -228,6 +237,12 @@ function addGauges(metrics: Metrics, db: Database): void {
   const { pool } = db;
   metrics.gauge("tabellion_events_waiting", "Events not handed to receivers yet.", () =>
     db.directory(countQueuedEvents),
+  );
+  metrics.gauge("tabellion_audit_events_waiting", "Audit events without an index yet.", () =>
+    db.directory(countQueuedAudit),
+  );
+  metrics.gauge("tabellion_audit_sequencer_fence", "How often the sequencer of the audit logs changed hands.", () =>
+    db.directory((tx) => findFence(tx, SEQUENCER_LEASE)),
   );
   metrics.gauge(
     "tabellion_jobs_waiting",

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
+import { hashLeaf } from "../tlog/merkle.ts";
 import { canonicalJson } from "./canonical.ts";
 import { insertAuditEvent } from "./store.ts";
 
@@ -28,7 +29,7 @@ const SALT_BYTES = 16;
 
 /**
  * Writes an audit row in the caller's transaction: what it tells of and the row become durable together or not at
- * all. Answers the row's id.
+ * all. The event waits in the queue until the sequencer gives it its index. Answers the row's id.
  */
 export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): Promise<string> {
   const id = newId("aud", entry.at);
@@ -43,12 +44,17 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
     details: entry.details ?? {},
   });
   const salt = randomBytes(SALT_BYTES);
-  await insertAuditEvent(tx, tenantId, { id, entry, event, salt, leafHash: leafHash(salt, event) });
+  const salted = saltedHash(salt, event);
+  await insertAuditEvent(tx, tenantId, { id, entry, event, salt, salted, leafHash: hashLeaf(salted) });
   return id;
 }
 
-/** SHA-256 of 0x00 and the salted event's SHA-256: an RFC 6962 leaf that says nothing once the salt is gone. */
+/** SHA-256 of salt and event: the entry of the tenant's log. It says nothing once the salt is gone. */
+export function saltedHash(salt: Uint8Array, event: string): Buffer {
+  return createHash("sha256").update(salt).update(event, "utf8").digest();
+}
+
+/** The hash of the entry as a leaf: SHA-256 of 0x00 and the salted hash (RFC 6962, section 2.1). */
 export function leafHash(salt: Uint8Array, event: string): Buffer {
-  const salted = createHash("sha256").update(salt).update(event, "utf8").digest();
-  return createHash("sha256").update(Buffer.of(0)).update(salted).digest();
+  return hashLeaf(saltedHash(salt, event));
 }

@@ -53,6 +53,7 @@ create table platform.log_checkpoints (
   size bigint not null,
   root bytea not null,
   note text not null,
+  key_id text not null,
   signed_at timestamptz not null,
   constraint log_checkpoints_pk primary key (tenant_id, log, size)
 );
@@ -72,3 +73,56 @@ create table platform.log_lease (
   constraint log_lease_pk primary key (name)
 );
 select platform.directory_table('platform.log_lease', 'select, insert, update');
+
+-- Keys that sign checkpoints, kept under the server's own wall, the private part sealed under the server's key. The newest
+-- generation signs; a checkpoint names the one that signed it.
+create table platform.log_keys (
+  tenant_id text not null,
+  generation integer not null,
+  id text not null,
+  public_key bytea not null,
+  sealed_private_key bytea not null,
+  created_at timestamptz not null,
+  constraint log_keys_pk primary key (tenant_id, generation)
+);
+select platform.tenant_table('platform.log_keys', 'select, insert');
+
+-- Checkpoints of tenants that are not in the top log yet, added in the transaction that signs them and deleted in the one that
+-- gives them an index there. `entry` is the SHA-256 of the signed note.
+create table platform.log_top_queue (
+  tenant_id text not null,
+  size bigint not null,
+  entry bytea not null,
+  constraint log_top_queue_pk primary key (tenant_id, size)
+);
+select platform.directory_table('platform.log_top_queue', 'select, insert, delete');
+
+-- The place of each tenant's checkpoint in the top log, under the server's own wall.
+create table platform.log_top_leaves (
+  tenant_id text not null,
+  index bigint not null,
+  logged_tenant_id text not null,
+  logged_size bigint not null,
+  entry bytea not null,
+  constraint log_top_leaves_pk primary key (tenant_id, index),
+  constraint log_top_leaves_checkpoint unique (tenant_id, logged_tenant_id, logged_size)
+);
+select platform.tenant_table('platform.log_top_leaves', 'select, insert');
+create trigger log_top_leaves_append_only before update or delete on platform.log_top_leaves
+  for each row execute function platform.refuse_change();
+create trigger log_top_leaves_no_truncate before truncate on platform.log_top_leaves
+  for each statement execute function platform.refuse_change();
+
+-- Events written before there were trees get their place as well. Rows stand behind the wall, so they are read tenant by tenant.
+do $$
+declare known record;
+begin
+  if to_regclass('platform.tenants') is null then return; end if;
+  for known in execute 'select id from platform.tenants union select ''server''' loop
+    perform set_config('tabellion.tenant_id', known.id, true);
+    insert into platform.audit_queue (tenant_id, event_id, entry)
+      select tenant_id, id, sha256(salt || convert_to(event, 'UTF8'))
+        from platform.audit_events where tenant_id = known.id;
+  end loop;
+  perform set_config('tabellion.tenant_id', '', true);
+end $$;
