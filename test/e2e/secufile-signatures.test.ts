@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
 import { linkIn, openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { clientOf, expected, expectedProblem, look, type Client, type Json } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
@@ -128,9 +129,39 @@ describe("signature requests", () => {
       server.database.superUrl,
       `select event from platform.audit_events where id = '${record.audit.event_id}'`,
     );
+    await assertLogged(id);
     const { details } = JSON.parse(String(rows[0]?.["event"]));
     assert.equal(details.evidence_sha256, createHash("sha256").update(record.signed_text).digest("hex"));
   });
+
+  /** The way from the event to the root of a signed checkpoint (RFC 9162, section 2.1.3.2), by hashes alone. */
+  async function assertLogged(id: string): Promise<void> {
+    let proof: Json = null;
+    for (let tries = 0; proof === null && tries < 300; tries++) {
+      if (tries > 0) await pause(100);
+      const { bytes } = await api.get(`/signatures/${id}/evidence.json`);
+      ({ proof } = JSON.parse(bytes.toString()).records[0].audit);
+    }
+    assert.notEqual(proof, null, "the log covers the event in time");
+    const hash = (...parts: readonly Uint8Array[]): Buffer =>
+      createHash("sha256").update(Buffer.concat(parts)).digest();
+    const entry = hash(Buffer.from(String(proof.salt), "base64"), Buffer.from(String(proof.event)));
+    assert.equal(entry.toString("base64"), proof.entry);
+    let node = hash(Buffer.of(0), entry);
+    assert.equal(node.toString("base64"), proof.leaf_hash);
+    const [, size, root] = String(proof.checkpoint).split("\n");
+    let [at, last] = [Number(proof.index), Number(size) - 1];
+    for (const text of proof.path as readonly string[]) {
+      const sibling = Buffer.from(text, "base64");
+      if (at % 2 === 1 || at === last) {
+        node = hash(Buffer.of(1), sibling, node);
+        while (at % 2 === 0 && at !== 0) [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+      } else node = hash(Buffer.of(1), node, sibling);
+      [at, last] = [Math.floor(at / 2), Math.floor(last / 2)];
+    }
+    assert.equal(last, 0);
+    assert.equal(node.toString("base64"), root);
+  }
 
   test("SF-49 the certificate is a PDF that holds the evidence", async () => {
     const { id, path } = await opened();

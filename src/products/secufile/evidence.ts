@@ -37,6 +37,8 @@ export type EvidenceBundle = {
     readonly algorithm: string;
     readonly public_key_pem: string;
   }[];
+  /** Verifier key (C2SP signed note) of the checkpoints; null before the log has one. */
+  readonly audit_log_key: string | null;
   readonly how_to_verify: readonly string[];
 };
 
