@@ -10,6 +10,7 @@ import { refuseHalfRestored } from "./platform/backup/restore-backup.ts";
 import { auditJobs } from "./platform/audit/jobs.ts";
 import { originHostOf } from "./platform/audit/log-key.ts";
 import { startSequencer } from "./platform/audit/sequencer.ts";
+import { findFence } from "./platform/audit/store/lease.ts";
 import { countQueued } from "./platform/audit/store/queue.ts";
 import { createLocalBlobs } from "./platform/blobs/local-blobs.ts";
 import { shiftedClock, systemClock } from "./platform/clock/clock.ts";
@@ -260,6 +261,9 @@ function addGauges(metrics: Metrics, db: Database): void {
   );
   metrics.gauge("tabellion_audit_waiting", "Audit events that have no index and no checkpoint yet.", () =>
     db.directory(countQueued),
+  );
+  metrics.gauge("tabellion_audit_fence", "How often the work of giving out audit indexes changed hands.", async () =>
+    Number(await db.directory(findFence)),
   );
   metrics.gauge(
     "tabellion_jobs_waiting",

@@ -177,7 +177,7 @@ type Recorded = { readonly record: EvidenceBundle["records"][number]; readonly s
 export function certificateOf(facts: CertificateFacts): Certificate {
   const { row, bundle } = facts;
   const text = words[row.locale];
-  const recorded = bundle.records.map((record) => ({ record, shown: JSON.parse(record.signed_text) as Shown }));
+  const recorded = bundle.records.map((record) => ({ record, shown: shownOf(record.signed_text) }));
   return {
     title: text.title,
     subtitle: row.filename,
@@ -205,6 +205,12 @@ export function certificateOf(facts: CertificateFacts): Certificate {
   };
 }
 
+function shownOf(signedText: string): Shown {
+  // The text is ours: `signDocument` wrote it, and it was sealed since.
+  const shown: unknown = JSON.parse(signedText);
+  return shown as Shown;
+}
+
 function documentSection({ row }: CertificateFacts, shown: Shown | undefined): Section {
   const text = words[row.locale];
   return {
@@ -230,7 +236,7 @@ function requestSection({ row, bundle }: CertificateFacts, shown: Shown | undefi
     fields: [
       ...(shown === undefined ? [] : [{ label: text.organisation, value: shown.request.organisation }]),
       { label: text.signature, value: row.id, isCode: true },
-      { label: text.status, value: statusWords[row.locale][bundle.status as SignatureStatus] },
+      { label: text.status, value: statusWords[row.locale][bundle.status] },
       { label: text.requested, value: instant(row.created_at.toISOString()) },
       { label: text.expires, value: instant(row.expires_at.toISOString()) },
       ...(row.ended_at === null ? [] : [{ label: text.ended, value: instant(row.ended_at.toISOString()) }]),
@@ -249,7 +255,7 @@ function signerSection(
     { label: text.role, value: signer.role },
     { label: text.state, value: statusWords[row.locale][signer.state] },
   ];
-  const title = `${text.signer}: ${recorded?.shown.typed_name ?? signer.name ?? signer.email}`;
+  const title = `${text.signer}${row.locale === "fr" ? " " : ""}: ${recorded?.shown.typed_name ?? signer.name ?? signer.email}`;
   if (recorded === undefined) return { title, fields: known };
   const { record, shown } = recorded;
   const { code, mail } = shown.proof;

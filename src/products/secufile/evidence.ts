@@ -1,3 +1,5 @@
+import type { SignatureStatus } from "./signature.ts";
+
 /** A record of evidence as it was signed: the very text, because a signature is over bytes. */
 export type SignedRecord = {
   /** Canonical JSON (RFC 8785), UTF-8. */
@@ -28,13 +30,15 @@ export type EvidenceBundle = {
   readonly version: 1;
   readonly signature_id: string;
   readonly document_id: string;
-  readonly status: string;
+  readonly status: SignatureStatus;
   readonly records: readonly (SignedRecord & { readonly audit: AuditPart })[];
   readonly public_keys: readonly {
     readonly key_id: string;
     readonly algorithm: string;
     readonly public_key_pem: string;
   }[];
+  /** Verifier key (C2SP signed note) of the checkpoints; null before the log has one. */
+  readonly audit_log_key: string | null;
   readonly how_to_verify: readonly string[];
 };
 

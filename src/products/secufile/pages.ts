@@ -92,19 +92,19 @@ function drawn(page: SignPage, locale: Locale): Drawn {
   const words = signWords[locale];
   switch (page.kind) {
     case "nothing":
-      return plain(404, words.nothingTitle, words.nothingText);
+      return message(404, words.nothingTitle, words.nothingText);
     case "refused":
-      return plain(403, words.refusedTitle, words.refusedText);
+      return message(403, words.refusedTitle, words.refusedText);
     case "limited":
-      return plain(429, words.limitedTitle, `${words.limitedText} ${Math.ceil(page.retryAfterSeconds / 60)}`);
+      return message(429, words.limitedTitle, `${words.limitedText} ${Math.ceil(page.retryAfterSeconds / 60)}`);
     case "envelope":
       return drawEnvelope(page.facts, page.notice, locale);
-    case "signer":
+    default:
       return drawSigner(page, locale);
   }
 }
 
-function plain(status: number, title: string, text: string): Drawn {
+function message(status: number, title: string, text: string): Drawn {
   return {
     status,
     title,
@@ -136,9 +136,9 @@ function drawSigner(page: SignerPage, locale: Locale): Drawn {
   const words = signWords[locale];
   const { facts, signer, notice } = page;
   if (signer.state === "signed") return drawSigned(page, locale);
-  if (signer.state === "declined") return plain(200, words.declinedTitle, words.declinedText);
-  if (signer.state === "delegated") return plain(200, words.delegatedTitle, words.delegatedText);
-  if (page.isReplaced) return plain(410, words.endedTitle, words.replaced);
+  if (signer.state === "declined") return message(200, words.declinedTitle, words.declinedText);
+  if (signer.state === "delegated") return message(200, words.delegatedTitle, words.delegatedText);
+  if (page.isReplaced) return message(410, words.endedTitle, words.replaced);
   if (!isOpenStatus(facts.status)) {
     return {
       status: 410,
@@ -147,7 +147,7 @@ function drawSigner(page: SignerPage, locale: Locale): Drawn {
         ${endOf(facts, locale)}`,
     };
   }
-  if (!page.isDue) return plain(410, words.title, words.notTurn);
+  if (!page.isDue) return message(410, words.title, words.notTurn);
   if (signer.state !== "viewed") return drawClosed(facts, locale);
   return {
     status: 200,

@@ -334,6 +334,9 @@ export const signatureKeys = z.strictObject({
 /** `lang` switches the language of the page; anything else is left alone, because mail programs add to links. */
 export const signPageQuery = z.object({ lang: z.string().max(16).optional() });
 
+/** What `signDocument` seals. */
+export const signedRecord = z.object({ signed_text: z.string(), signature: z.string(), key_id: z.string() });
+
 export const inviteSignersPayload = z.object({
   tenantId: z.string(),
   signatureId: z.string(),

@@ -61,9 +61,10 @@ export async function listEvidenceKeys(services: Services): Promise<EvidenceBund
   return rows.map((row) => ({
     key_id: row.id,
     algorithm: "Ed25519",
-    public_key_pem: createPublicKey({ key: row.public_key, format: "der", type: "spki" })
-      .export({ format: "pem", type: "spki" })
-      .toString(),
+    public_key_pem: createPublicKey({ key: row.public_key, format: "der", type: "spki" }).export({
+      format: "pem",
+      type: "spki",
+    }),
   }));
 }
 

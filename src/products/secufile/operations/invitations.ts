@@ -1,4 +1,5 @@
 import type { Tx } from "../../../platform/db/tx.ts";
+import { isAppError } from "../../../platform/errors/errors.ts";
 import { enqueueJob } from "../../../platform/jobs/jobs.ts";
 import { TenantShreddedError, type TenantKeys } from "../../../platform/keys/keyring.ts";
 import { enqueueMail } from "../../../platform/notify/notify.ts";
@@ -71,7 +72,6 @@ async function invite(tx: Tx, inviting: Inviting, signer: SignatureSignerRow): P
   const { services, keys, change, row } = inviting;
   const { tenantId, now } = change;
   const link = createSignLink(services);
-  await link.insert(tx, tenantId, { signatureId: row.id, signerId: signer.id, now });
   const message =
     row.sealed_message === null ? null : keys.open("signatures", row.sealed_message, row.id).toString("utf8");
   const mail = invitationMail(row.locale, {
@@ -83,15 +83,27 @@ async function invite(tx: Tx, inviting: Inviting, signer: SignatureSignerRow): P
     expiresAt: row.expires_at,
     isReminder: inviting.isReminder,
   });
-  await enqueueMail(tx, keys, {
-    to: signer.email,
-    ...(signer.name === null ? {} : { toName: signer.name }),
-    locale: row.locale,
-    ...mail,
-    purpose: "secufile.signatureLink",
-    at: now,
-    expiresAt: row.expires_at,
-  });
+  try {
+    await enqueueMail(tx, keys, {
+      to: signer.email,
+      ...(signer.name === null ? {} : { toName: signer.name }),
+      locale: row.locale,
+      ...mail,
+      purpose: "secufile.signatureLink",
+      at: now,
+      expiresAt: row.expires_at,
+    });
+  } catch (error) {
+    // Nothing was written yet. The other signers are not to wait for one whose address cannot be one.
+    if (!isAppError(error, "notify", "invalid_address")) throw error;
+    await noteSignature(tx, change, row, {
+      operation: "inviteSigner",
+      outcome: "failed",
+      details: { signer_id: signer.id, reason: "no mail can be sent to this address" },
+    });
+    return;
+  }
+  await link.insert(tx, tenantId, { signatureId: row.id, signerId: signer.id, now });
   const state = signer.state === "waiting" ? "invited" : signer.state;
   await updateSignatureSigner(tx, tenantId, { ...signer, state, invited_at: signer.invited_at ?? now });
   await noteSignature(tx, change, row, {

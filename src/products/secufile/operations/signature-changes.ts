@@ -19,7 +19,7 @@ export function noteSignature(
   tx: Tx,
   change: Change,
   row: SignatureRow,
-  what: { operation: string; details?: Readonly<Record<string, unknown>>; outcome?: "success" | "denied" },
+  what: { operation: string; details?: Readonly<Record<string, unknown>>; outcome?: "success" | "denied" | "failed" },
 ): Promise<string> {
   return recordAudit(tx, change.tenantId, {
     action: `secufile.${what.operation}`,

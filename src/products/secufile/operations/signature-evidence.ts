@@ -1,7 +1,9 @@
+import { verifierKey } from "../../../platform/audit/proofs.ts";
 import type { Call } from "../../../platform/product.ts";
 import { renderPdf } from "../../../platform/pdf/pdf.ts";
 import { certificateOf } from "../certificate.ts";
-import { HOW_TO_VERIFY, type EvidenceBundle, type SignedRecord } from "../evidence.ts";
+import { HOW_TO_VERIFY, type EvidenceBundle } from "../evidence.ts";
+import { signedRecord } from "../schema.ts";
 import type { SignatureRow, SignatureSignerRow } from "../store/signatures.ts";
 import { listSignatureSigners } from "../store/signatures.ts";
 import { auditPartOf, listEvidenceKeys } from "./evidence.ts";
@@ -36,10 +38,8 @@ async function evidenceOf(call: Call, id: string, operation: string): Promise<Ev
   const records: EvidenceBundle["records"][number][] = [];
   for (const signer of signers) {
     if (signer.sealed_evidence === null || signer.audit_id === null) continue;
-    // Written by `signDocument`, and sealed since.
-    const signed = JSON.parse(
-      call.keys.open("signatures", signer.sealed_evidence, signer.id).toString("utf8"),
-    ) as SignedRecord;
+    const text = call.keys.open("signatures", signer.sealed_evidence, signer.id).toString("utf8");
+    const signed = signedRecord.parse(JSON.parse(text));
     records.push({ ...signed, audit: await auditPartOf(call.services, tenantId, signer.audit_id) });
   }
   const used = new Set(records.map((record) => record.key_id));
@@ -52,6 +52,7 @@ async function evidenceOf(call: Call, id: string, operation: string): Promise<Ev
     status: statusAt(row, call.now),
     records,
     public_keys: keys.filter((key) => used.has(key.key_id)),
+    audit_log_key: await verifierKey(call.services.db, tenantId, "audit"),
     how_to_verify: HOW_TO_VERIFY,
   };
   return { row, signers, bundle };

@@ -21,7 +21,6 @@ import {
   type SignatureRow,
   type SignatureSignerRow,
 } from "../store/signatures.ts";
-import { notFound } from "./documents.ts";
 import { enqueueExpiry } from "./invitations.ts";
 import { createSignLink, type NewLink } from "./sign-links.ts";
 import { endSignature, enqueueInvitation, noteSignature, tellSignature, type Change } from "./signature-changes.ts";
@@ -116,7 +115,7 @@ export async function createSignature(
   const answer = await call.write(async (tx) => {
     // Against a delete or a failure that happens at the same time: one of the two comes first.
     const document = await lockDocument(tx, tenantId, documentId);
-    if (document === null) throw notFound(documentId);
+    if (document === null) throw secufileError("document_not_found", `There is no document ${documentId}.`);
     if (document.status === "failed") {
       throw secufileError("document_failed", "The content of this document could not be stored; nobody can sign it.");
     }
