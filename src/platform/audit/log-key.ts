@@ -57,3 +57,13 @@ async function makeKey(tx: Tx, keys: TenantKeys, now: Date): Promise<LogKeyRow> 
   if (kept === null) throw new Error("the key of the audit log is not there after it was made");
   return kept;
 }
+
+/** What verifies a log's checkpoints, as `<origin>+<key id>+<key>`; null before the log's first checkpoint. */
+export async function logVerifierKey(context: LogKeyContext, tenantId: string, log: LogName): Promise<string | null> {
+  const head = await context.db.tenant(tenantId, (tx) => findHead(tx, tenantId, log));
+  if (head === null) return null;
+  const seed = await logSeed(context);
+  const { verifierKey } = noteSigner(head.origin, seed);
+  seed.fill(0);
+  return verifierKey;
+}

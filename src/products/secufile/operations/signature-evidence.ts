@@ -1,4 +1,4 @@
-import { verifierKey } from "../../../platform/audit/proofs.ts";
+import { logVerifierKey } from "../../../platform/audit/log-key.ts";
 import type { Call } from "../../../platform/product.ts";
 import { renderPdf } from "../../../platform/pdf/pdf.ts";
 import { certificateOf } from "../certificate.ts";
@@ -52,7 +52,7 @@ async function evidenceOf(call: Call, id: string, operation: string): Promise<Ev
     status: statusAt(row, call.now),
     records,
     public_keys: keys.filter((key) => used.has(key.key_id)),
-    audit_log_key: await verifierKey(call.services.db, tenantId, "audit"),
+    audit_log_key: await logVerifierKey(call.services, tenantId, "audit"),
     how_to_verify: HOW_TO_VERIFY,
   };
   return { row, signers, bundle };
