@@ -61,11 +61,16 @@ export function createClient(options: { readonly url: string; readonly token: st
 }
 
 /** All entries of a list, page after page. */
-export async function listAll(client: Client, path: string): Promise<Record<string, unknown>[]> {
+export async function listAll(
+  client: Client,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<Record<string, unknown>[]> {
+  const filter = Object.entries(query).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`);
   const all: Record<string, unknown>[] = [];
   let cursor = "";
   for (let page = 0; page < MAX_PAGES; page++) {
-    const answer = await client.get(`${path}?limit=${PAGE_ENTRIES}${cursor}`);
+    const answer = await client.get(`${path}?limit=${PAGE_ENTRIES}${filter.join("")}${cursor}`);
     if (!isRecord(answer) || !Array.isArray(answer["data"])) throw new CommandError("the server's list has no data");
     all.push(...answer["data"].filter(isRecord));
     const next = answer["next_cursor"];

@@ -13,7 +13,7 @@ import {
 /** The folders of the platform, each after those it may import. */
 export const platformOrder: readonly string[] = [
   ...["config", "log", "clock", "ids", "errors", "db", "outbound", "keys", "pki", "jobs", "events", "tlog", "audit"],
-  ...["http", "notify", "tenants", "credentials", "limits", "webhooks", "blobs", "pdf", "idempotency"],
+  ...["http", "tenants", "credentials", "limits", "notify", "webhooks", "blobs", "pdf", "idempotency"],
   ...["members", "sessions", "audit-reading", "administration", "backup", "server"],
 ];
 

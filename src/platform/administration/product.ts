@@ -4,6 +4,8 @@ import { auditReadingErrors } from "../audit-reading/errors.ts";
 import { serverAuditRoutes } from "../audit-reading/routes.ts";
 import { credentialErrors } from "../credentials/errors.ts";
 import { problemDialect } from "../http/problem.ts";
+import { notifyErrors } from "../notify/errors.ts";
+import { notifyRoutes } from "../notify/routes.ts";
 import type { Product, Services } from "../product.ts";
 import { tenantErrors } from "../tenants/errors.ts";
 import { authenticateOperator } from "./auth.ts";
@@ -21,6 +23,7 @@ export function administration(
     authenticate: authenticateOperator,
     routes: [
       ...administrationRoutes(scopes),
+      ...notifyRoutes(),
       ...refusalRoutes(["operator"]),
       ...serverAuditRoutes({
         product: "platform",
@@ -31,7 +34,7 @@ export function administration(
     openRoutes: [],
     jobs: refusalJobs(services),
     events: {},
-    errors: { ...tenantErrors, ...credentialErrors, ...auditReadingErrors },
+    errors: { ...tenantErrors, ...credentialErrors, ...auditReadingErrors, ...notifyErrors },
     migrations: [],
     about: {
       title: "Tabellion administration",

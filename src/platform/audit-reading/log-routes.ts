@@ -4,7 +4,7 @@ import { auditReadingErrors as errors } from "./errors.ts";
 import { getCheckpoint, getConsistency, getEntries, getLogKeys, getTile } from "./operations/log.ts";
 import type { At, Reading } from "./reading.ts";
 import { consistencyQuery, consistencyShape, entriesParams, keysShape, tileParams } from "./schema.ts";
-import type { LogName } from "./store/tree.ts";
+import type { LogName } from "../audit/store/tree.ts";
 
 const route = routeFor<Call>();
 const TAG = "Audit";

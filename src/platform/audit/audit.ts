@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
+import { leafHashOf } from "../tlog/merkle.ts";
 import { canonicalJson } from "./canonical.ts";
 import { noteRecorded } from "./noted.ts";
-import { insertAuditEvent, updateLockLimit } from "./store.ts";
+import { insertAuditEvent, updateLockLimit } from "./store/events.ts";
 import { auditFailure, LOCK_LIMIT_MS, refuseWhileBlocked } from "./unavailable.ts";
 
 /** Who did something. `id` is a credential, a member, or the name of a part of the server. */
@@ -48,7 +49,8 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
   const salt = randomBytes(SALT_BYTES);
   refuseWhileBlocked();
   noteRecorded(tx, entry.outcome);
-  const row = { id, entry, event, salt, leafHash: leafHash(salt, event) };
+  const salted = saltedHash(salt, event);
+  const row = { id, entry, event, salt, salted, leafHash: leafHashOf(salted) };
   await Promise.all([updateLockLimit(tx, LOCK_LIMIT_MS), insertAuditEvent(tx, tenantId, row)]).catch(
     (error: unknown) => {
       throw auditFailure(error);
@@ -57,8 +59,12 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
   return id;
 }
 
-/** SHA-256 of 0x00 and the salted event's SHA-256: an RFC 6962 leaf that says nothing once the salt is gone. */
+/** What the log holds of an event: SHA-256 of salt and canonical text. It says nothing once the salt is gone. */
+export function saltedHash(salt: Uint8Array, event: string): Buffer {
+  return createHash("sha256").update(salt).update(event, "utf8").digest();
+}
+
+/** The leaf of an event in its tenant's tree (RFC 6962, section 2.1). */
 export function leafHash(salt: Uint8Array, event: string): Buffer {
-  const salted = createHash("sha256").update(salt).update(event, "utf8").digest();
-  return createHash("sha256").update(Buffer.of(0)).update(salted).digest();
+  return leafHashOf(saltedHash(salt, event));
 }

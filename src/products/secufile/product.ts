@@ -56,6 +56,8 @@ export function secufile(services: Services, tokenCheck: TokenCheck): Product {
       tokenVariable: "SECUFILE_API_KEY",
       tags: {
         Documents: "Ciphertext and what is known of it: name, size, hash, key references, signers.",
+        Signatures:
+          "Requests for signatures: who is asked, where each of them stands, and the evidence of what was signed.",
         Keys: "The built-in key service, and the release of a document's data key to a recipient.",
         Audit:
           "Who did what, when and from where: a log that nobody can change, with proofs that need no trust in the server.",

@@ -13,7 +13,7 @@ import { provedLines } from "../proved-export.ts";
 import type { Reading } from "../reading.ts";
 import { recordOf } from "../record.ts";
 import type { ExportQuery } from "../schema.ts";
-import { TreeReader } from "../tree.ts";
+import { TreeReader } from "../../tlog/tree-reader.ts";
 import { checkpointOf, tileOf } from "./log.ts";
 
 const PAGE_RECORDS = 500;

@@ -4,9 +4,9 @@ import { SERVER_TENANT } from "../../keys/keyring.ts";
 import type { Call } from "../../product.ts";
 import { auditReadingError } from "../errors.ts";
 import { logKeyOf } from "../log-key.ts";
-import { findCheckpoint, findTile, listEntries, type CheckpointRow, type LogName } from "../store/tree.ts";
-import { readTilePath, type TileName } from "../tile-path.ts";
-import { TreeReader } from "../tree.ts";
+import { findCheckpoint, findTile, listEntries, type CheckpointRow, type LogName } from "../../audit/store/tree.ts";
+import { readTilePath, type TileName } from "../../tlog/tile-path.ts";
+import { TreeReader } from "../../tlog/tree-reader.ts";
 
 const HASH_BYTES = 32;
 /** An entry stands behind its length in two bytes. */
@@ -42,7 +42,7 @@ export async function getEntries(call: Call, path: string): Promise<Buffer> {
 export async function getLogKeys(call: Call): Promise<{ audit: string[]; top: string[] }> {
   const [audit, top] = await Promise.all([
     logKeyOf(call.services, call.caller.tenantId),
-    logKeyOf(call.services, SERVER_TENANT),
+    logKeyOf(call.services, SERVER_TENANT, "top"),
   ]);
   return { audit: [audit.verifier], top: [top.verifier] };
 }

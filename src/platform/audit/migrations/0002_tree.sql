@@ -72,3 +72,38 @@ create table platform.log_lease (
   constraint log_lease_pk primary key (name)
 );
 select platform.directory_table('platform.log_lease', 'select, insert, update');
+
+-- Checkpoints of tenants that have no place in the log above them yet; in the same transaction as the checkpoint.
+create table platform.top_queue (
+  tenant_id text not null,
+  size bigint not null,
+  entry bytea not null,
+  constraint top_queue_pk primary key (tenant_id, size)
+);
+select platform.directory_table('platform.top_queue', 'select, insert, delete');
+
+-- The log above all logs: which tenant's checkpoint of which size stands where. An entry is SHA-256 of the signed checkpoint.
+create table platform.top_leaves (
+  tenant_id text not null,
+  index bigint not null,
+  log_tenant_id text not null,
+  log_size bigint not null,
+  entry bytea not null,
+  constraint top_leaves_pk primary key (tenant_id, index),
+  constraint top_leaves_log unique (tenant_id, log_tenant_id, log_size)
+);
+select platform.tenant_table('platform.top_leaves', 'select, insert');
+create trigger top_leaves_append_only before update or delete on platform.top_leaves
+  for each row execute function platform.refuse_change();
+create trigger top_leaves_no_truncate before truncate on platform.top_leaves
+  for each statement execute function platform.refuse_change();
+
+-- Seeds of the Ed25519 keys that sign checkpoints, sealed under the server's own keys. The newest signs.
+create table platform.log_keys (
+  tenant_id text not null,
+  id text not null,
+  sealed_seed bytea not null,
+  created_at timestamptz not null,
+  constraint log_keys_pk primary key (tenant_id, id)
+);
+select platform.tenant_table('platform.log_keys', 'select, insert');

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import { TreeReader } from "./tree.ts";
+import { TreeReader } from "./tree-reader.ts";
 
 const sha256 = (...parts: Uint8Array[]): Buffer => {
   const hash = createHash("sha256");

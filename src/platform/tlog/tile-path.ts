@@ -1,4 +1,4 @@
-import { TILE_HASHES } from "./tree.ts";
+import { TILE_HASHES } from "./merkle.ts";
 
 /** A tile as a path names it: its place and how many hashes or entries of it are wanted. */
 export type TileName = { readonly index: number; readonly width: number };

@@ -1,14 +1,18 @@
-import { sql } from "../db/sql.ts";
-import type { Tx } from "../db/tx.ts";
-import type { AuditEntry } from "./audit.ts";
+import { sql } from "../../db/sql.ts";
+import type { Tx } from "../../db/tx.ts";
+import type { AuditEntry } from "../audit.ts";
 
+/** The event and its place in the queue for an index, in one round trip. */
 export async function insertAuditEvent(
   tx: Tx,
   tenantId: string,
-  row: { id: string; entry: AuditEntry; event: string; salt: Buffer; leafHash: Buffer },
+  row: { id: string; entry: AuditEntry; event: string; salt: Buffer; salted: Buffer; leafHash: Buffer },
 ): Promise<number> {
   const { entry } = row;
   return tx.run(sql`
+    with queued as (
+      insert into platform.audit_queue (tenant_id, event_id, entry) values (${tenantId}, ${row.id}, ${row.salted})
+    )
     insert into platform.audit_events
       (tenant_id, id, at, action, actor_type, actor_id, bucket, resource_type, resource_id, outcome, event, salt, leaf_hash)
     values (${tenantId}, ${row.id}, ${entry.at}, ${entry.action}, ${entry.actor.type}, ${entry.actor.id},

@@ -1,21 +1,11 @@
-import { createHash } from "node:crypto";
+import { HASH_BYTES, parentOf, TILE_HASHES, TILE_HEIGHT } from "./merkle.ts";
 
-/** Hashes of a full tile of C2SP tlog-tiles. */
-export const TILE_HASHES = 256;
-const TILE_HEIGHT = 8;
-const HASH_BYTES = 32;
-const NODE = Buffer.of(1);
 /** What a reader remembers: enough for the neighbours of a leaf on all levels. */
 const MAX_NODES = 16_384;
 const MAX_TILES = 64;
 
 /** The stored hashes of one tile, as far as it is full; throws when it is not there. */
 export type TileSource = (level: number, tileIndex: number) => Promise<Buffer>;
-
-/** RFC 6962, section 2.1: the hash of two neighbours. */
-function parentOf(left: Uint8Array, right: Uint8Array): Buffer {
-  return createHash("sha256").update(NODE).update(left).update(right).digest();
-}
 
 /**
  * Proofs of one log, read from its tiles, for trees that were signed before it was made: a tile only ever grows at its end. Levels count from the leaves; the node at `level`, `place` covers the leaves from
