@@ -23,28 +23,33 @@ export function readVerifier(text: string): Verifier | null {
   return { name, hash: wanted, key };
 }
 
-/** The checkpoint in a signed note, when the verifier's signature on it is genuine; else null. */
+/**
+ * The checkpoint in a signed note, when the verifier's signature on it is genuine; else null. Signatures under other keys are
+ * passed over; a wrong one under this key makes the note worthless (C2SP signed-note).
+ */
 export function openCheckpoint(note: string, verifier: Verifier): Checkpoint | null {
   const end = note.lastIndexOf("\n\n");
   if (end === -1 || !note.endsWith("\n")) return null;
   const text = note.slice(0, end + 1);
-  const isSigned = note
+  const ours = note
     .slice(end + 2)
     .split("\n")
-    .some((line) => isGenuine(line, text, verifier));
-  if (!isSigned) return null;
+    .map((line) => signatureOf(line, verifier))
+    .filter((signature) => signature !== null);
+  const signed = Buffer.from(text, "utf8");
+  if (ours.length === 0 || !ours.every((signature) => verify(null, signed, verifier.key, signature))) return null;
   const [origin = "", size = "", root = ""] = text.split("\n");
   const rootBytes = bytesOf(root);
   if (origin !== verifier.name || !/^(?:0|[1-9]\d{0,15})$/.test(size) || rootBytes?.length !== 32) return null;
   return { origin, size: Number(size), root: rootBytes };
 }
 
-/** A line `— <name> <base64 of key hash and signature>`. */
-function isGenuine(line: string, text: string, verifier: Verifier): boolean {
+/** The signature in a line `— <name> <base64 of key hash and signature>` that names this key; null for any other line. */
+function signatureOf(line: string, verifier: Verifier): Buffer | null {
   const match = /^\u2014 (\S+) ([A-Za-z0-9+/]+={0,2})$/.exec(line);
   const bytes = bytesOf(match?.[2] ?? "");
-  if (match?.[1] !== verifier.name || bytes === null || !bytes.subarray(0, 4).equals(verifier.hash)) return false;
-  return verify(null, Buffer.from(text, "utf8"), verifier.key, bytes.subarray(4));
+  if (match?.[1] !== verifier.name || bytes === null || !bytes.subarray(0, 4).equals(verifier.hash)) return null;
+  return bytes.subarray(4);
 }
 
 /** The bytes of a base64 text in its one canonical form, else null. */

@@ -53,9 +53,9 @@ describe("audit streams of SecuFile", () => {
     await Promise.all(Array.from({ length: 20 }, () => newDocument(client)));
     await receiver.waitFor(() => true);
     await server.kill();
-    // Time passes: the dead worker's lease is over.
-    await look(database.superUrl, "update platform.audit_stream_lanes set lease_until = '-infinity'");
     server = await start();
+    // Time passes: the dead worker's lease is over. What it had begun to ask of the database has ended by now.
+    await look(database.superUrl, "update platform.audit_stream_lanes set lease_until = '-infinity'");
     expected(await client.post(`/audit/streams/${stream.stream_id}/pause`), 200);
     await Promise.all(Array.from({ length: 20 }, () => newDocument(client)));
     await allPlaced(database.superUrl);
