@@ -99,5 +99,7 @@ export type Product = {
     readonly tokenVariable: string;
     /** What each tag is about; without it the tag lists its operations. */
     readonly tags: Readonly<Record<string, string>>;
+    /** The French of every text of the published document; without it there is English alone. */
+    readonly french?: Readonly<Record<string, string>>;
   };
 };

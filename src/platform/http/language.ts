@@ -1,11 +1,12 @@
-import type { IncomingHttpHeaders } from "node:http";
-
 export type Language = "en" | "fr";
 
 const MAX_HEADER = 1_000;
 
 /** `?lang=` where it names a language of ours, else what Accept-Language likes best (RFC 9110, 12.5.4), else English. */
-export function languageOf(headers: Pick<IncomingHttpHeaders, "accept-language">, lang?: string | null): Language {
+export function languageOf(
+  headers: { readonly "accept-language"?: string | undefined },
+  lang?: string | null,
+): Language {
   const asked = languageNamed(lang ?? "");
   if (asked !== null) return asked;
   let best: { language: Language; weight: number } | null = null;

@@ -31,5 +31,5 @@ const MAX_HEADER_TEXT = 200;
 export function headerText(text: string): string {
   // Invisible characters that turn the direction of writing would make a name look like another one.
   const line = text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, " ").trim();
-  return [...line.toWellFormed()].slice(0, MAX_HEADER_TEXT).join("");
+  return line.slice(0, MAX_HEADER_TEXT).toWellFormed();
 }

@@ -2,26 +2,22 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { StartError } from "../errors/start-error.ts";
-import { job, type JobDefinition, type JobRun } from "../jobs/jobs.ts";
+import { job, type JobDefinition } from "../jobs/jobs.ts";
 import type { Services } from "../product.ts";
 import { mailAddress } from "./address.ts";
 import type { DkimKey, Sender } from "./mail-message.ts";
 import { SEND_JOB } from "./notify.ts";
+import { sweepNotifications } from "./operations.ts";
 import { mailOutbox, smsOutbox } from "./outbox.ts";
 import { sendNotification, type Transports } from "./send.ts";
 import { smsGateway } from "./sms-gateway.ts";
 import { parseRelay } from "./smtp-url.ts";
 import { smtpTransport } from "./smtp.ts";
-import { deleteOldNotifications } from "./store.ts";
 
 type NotifyServices = Pick<Services, "config" | "db" | "keyring" | "clock" | "log" | "outbound">;
 
 /** Failures of ours, such as a lost database; failures of the far end have a plan of their own. */
 const MAX_ATTEMPTS = 25;
-const KEPT_DAYS = 90;
-const DAY_MS = 86_400_000;
-const SWEEP_BATCH = 5_000;
-const MAX_BATCHES = 200;
 
 /** Sending, and forgetting what was sent. Throws `StartError` when the DKIM key cannot be read. */
 export async function notifyJobs(services: NotifyServices): Promise<JobDefinition[]> {
@@ -80,13 +76,4 @@ async function dkimOf(config: NotifyServices["config"]): Promise<DkimKey | null>
     throw new StartError(`TABELLION_DKIM_KEY: ${dkimKeyPath} is no private key in PEM`);
   }
   return { domainName: dkimDomain, keySelector: dkimSelector, privateKey };
-}
-
-/** Removes what was over long ago, in bounded batches. */
-async function sweepNotifications({ db, clock }: NotifyServices, run: JobRun): Promise<void> {
-  const before = new Date(clock.now().getTime() - KEPT_DAYS * DAY_MS);
-  for (let batch = 0; batch < MAX_BATCHES; batch++) {
-    run.signal.throwIfAborted();
-    if ((await db.directory((tx) => deleteOldNotifications(tx, before, SWEEP_BATCH))) < SWEEP_BATCH) return;
-  }
 }

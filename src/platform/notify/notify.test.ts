@@ -5,6 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { sql } from "../db/sql.ts";
 import { isAppError } from "../errors/errors.ts";
 import { enqueueMail, HOURLY_LIMITS } from "./notify.ts";
+import { sweepNotifications } from "./operations.ts";
 import { sender, World } from "./test-world.ts";
 
 describe("notifications", () => {
@@ -118,6 +119,16 @@ describe("notifications", () => {
       return true;
     });
     await world.mail();
+  });
+
+  test("what was over 90 days ago is forgotten, what waits is not", async () => {
+    const old = await world.mail();
+    await world.attempt(old);
+    const waiting = await world.mail();
+    world.clock.advance(90 * 86_400_000 + 1_000);
+    await sweepNotifications(world, { signal: new AbortController().signal });
+    await assert.rejects(world.row(old));
+    assert.equal((await world.row(waiting)).state, "waiting");
   });
 
   test("neither address nor content stands in a job, in the open row, or readable in the sealed one", async () => {

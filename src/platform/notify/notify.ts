@@ -8,7 +8,8 @@ import { headerText, isPhoneNumber, mailAddress } from "./address.ts";
 import { sealContent, type NotificationContent } from "./content.ts";
 import { notifyError } from "./errors.ts";
 import type { MailLocale } from "./layout.ts";
-import { insertContent, insertNotification, type NotificationKind } from "./store.ts";
+import type { NotificationKind } from "./notification.ts";
+import { insertContent, insertNotification } from "./store.ts";
 
 export type NewMail = {
   readonly to: string;

@@ -1,5 +1,6 @@
 import { mkdir, open, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { newId } from "../ids/ids.ts";
 import type { MailContent, SmsContent } from "./content.ts";
 import { mailMessage, type Sender } from "./mail-message.ts";
 import type { Parcel, Transport } from "./transport.ts";
@@ -38,7 +39,8 @@ async function writeParcel(
 ): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const name = `${parcel.createdAt.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${parcel.id}.${ending}`;
-  const unfinished = join(folder, `.${name}.unfinished`);
+  // A name of this attempt alone: another worker may be writing the same notification.
+  const unfinished = join(folder, `.${newId("att")}.unfinished`);
   const file = await open(unfinished, "w", 0o600);
   try {
     await file.writeFile(content);

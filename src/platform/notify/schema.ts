@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { idShape, instantShape, pageQuery, pageShape } from "../http/body.ts";
-import type { NotificationRow } from "./store.ts";
+import type { NotificationRow } from "./notification.ts";
 
 const states = z.enum(["waiting", "sending", "sent", "failed", "expired", "uncertain"]);
 
@@ -25,6 +25,8 @@ export const testRequest = z.strictObject({
 });
 
 export type NotificationView = z.output<typeof notificationView>;
+export type ListNotificationsQuery = z.output<typeof listNotificationsQuery>;
+export type TestRequest = z.output<typeof testRequest>;
 
 export function viewOf(row: NotificationRow): NotificationView {
   return {

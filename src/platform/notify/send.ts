@@ -4,6 +4,7 @@ import { enqueueJob, type JobRun } from "../jobs/jobs.ts";
 import { TenantShreddedError, type TenantKeys } from "../keys/keyring.ts";
 import type { Services } from "../product.ts";
 import { openContent, type MailContent, type NotificationContent, type SmsContent } from "./content.ts";
+import type { FinalState, NotificationRow } from "./notification.ts";
 import { SEND_JOB } from "./notify.ts";
 import {
   deleteContent,
@@ -13,8 +14,6 @@ import {
   updateSending,
   updateUncertain,
   updateWaiting,
-  type FinalState,
-  type NotificationRow,
 } from "./store.ts";
 import type { Attempt, Outcome, Transport } from "./transport.ts";
 

@@ -8,7 +8,7 @@ import { createOutbound } from "../outbound/outbound.ts";
 import { testAuthority } from "../outbound/test-servers.ts";
 import type { DkimKey } from "./mail-message.ts";
 import { smtpTransport, type SmtpOptions } from "./smtp.ts";
-import { startMisbehaving, startRelay, type Step } from "./smtp-under-test.ts";
+import { startMisbehaving, startRelay, type Step } from "./test-relays.ts";
 import { sender, World } from "./test-world.ts";
 
 /** Silence is waited for; everything else must have time enough on a busy machine. */
@@ -173,12 +173,12 @@ describe("mails by SMTP", () => {
   }
 
   test("a mail that keeps failing ends after ten attempts, with its content erased", async () => {
-    const before = await world.contents();
+    const already = await world.contents();
     const mail = transport(1, clear(1));
     const id = await world.mail();
     for (let attempt = 1; attempt <= 9; attempt++) assert.equal((await world.attempt(id, { mail })).state, "waiting");
     const row = await world.attempt(id, { mail });
-    assert.deepEqual([row.state, row.attempts, await world.contents()], ["failed", 10, before]);
+    assert.deepEqual([row.state, row.attempts, await world.contents()], ["failed", 10, already]);
   });
 
   test("a process killed between the mail and its record leaves it uncertain, and it is not sent again", async (t) => {
@@ -218,20 +218,16 @@ describe("mails by SMTP", () => {
     const dkim: DkimKey = {
       domainName: "tabellion.test",
       keySelector: "s1",
-      privateKey: privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+      privateKey: privateKey.export({ type: "pkcs8", format: "pem" }),
     };
     const server = await relay(t);
     const id = await world.mail({ subject: "Accentué  et   espacé", text: "Fin  de ligne \n\n\nFin\n\n\n" });
     await world.attempt(id, { mail: transport(server.port, { dkim }) });
     const mail = String(server.got[0]);
-    assert.ok(isDkimValid(mail, publicKey.export({ type: "spki", format: "pem" }).toString()));
-    assert.ok(!isDkimValid(mail.replace("Fin", "fin"), publicKey.export({ type: "spki", format: "pem" }).toString()));
-    assert.ok(
-      !isDkimValid(
-        mail.replace(/^Subject: /m, "Subject: x"),
-        publicKey.export({ type: "spki", format: "pem" }).toString(),
-      ),
-    );
+    const pem = publicKey.export({ type: "spki", format: "pem" });
+    assert.ok(isDkimValid(mail, pem));
+    assert.ok(!isDkimValid(mail.replace("Fin", "fin"), pem));
+    assert.ok(!isDkimValid(mail.replace(/^Subject: /m, "Subject: x"), pem));
   });
 });
 

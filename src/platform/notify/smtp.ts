@@ -113,7 +113,9 @@ class Session {
   async send(envelope: Envelope, message: Buffer): Promise<Outcome> {
     const total = setTimeout(() => this.#socket.destroy(), this.#limits.totalMs);
     // Before the point of no return a stop may cut; after it, only the relay knows.
-    const cut = (): void => void (this.#begun === null && this.#connection.close());
+    const cut = (): void => {
+      if (this.#begun === null) this.#connection.close();
+    };
     this.#attempt.signal.addEventListener("abort", cut);
     try {
       await this.#converse(envelope, message);

@@ -1,22 +1,6 @@
 import { sql } from "../db/sql.ts";
 import type { Tx } from "../db/tx.ts";
-
-export type NotificationKind = "mail" | "sms";
-export type FinalState = "sent" | "failed" | "expired" | "uncertain";
-export type NotificationState = "waiting" | "sending" | FinalState;
-
-export type NotificationRow = {
-  readonly tenant_id: string;
-  readonly id: string;
-  readonly kind: NotificationKind;
-  readonly purpose: string;
-  readonly state: NotificationState;
-  readonly attempts: number;
-  readonly error: string | null;
-  readonly created_at: Date;
-  readonly expires_at: Date | null;
-  readonly finished_at: Date | null;
-};
+import type { FinalState, NotificationKind, NotificationRow, NotificationState } from "./notification.ts";
 
 export async function insertNotification(
   tx: Tx,

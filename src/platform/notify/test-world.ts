@@ -13,7 +13,8 @@ import { testAuthority } from "../outbound/test-servers.ts";
 import { enqueueMail, enqueueSms, type NewMail, type NewSms } from "./notify.ts";
 import { mailOutbox, smsOutbox } from "./outbox.ts";
 import { sendNotification, type Transports } from "./send.ts";
-import { findNotification, type NotificationRow } from "./store.ts";
+import type { NotificationRow } from "./notification.ts";
+import { findNotification } from "./store.ts";
 
 export const sender = { name: "Étude Müller", address: "post@tabellion.test" };
 export const startAt = new Date("2026-11-25T08:00:00Z");

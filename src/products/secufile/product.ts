@@ -1,5 +1,8 @@
 import { auditReadingErrors } from "../../platform/audit-reading/errors.ts";
 import { auditRoutes } from "../../platform/audit-reading/routes.ts";
+import { credentialsFrench } from "../../platform/credentials/french.ts";
+import { webhooksFrench } from "../../platform/webhooks/french.ts";
+import { secufileFrench } from "./french.ts";
 import { credentialErrors } from "../../platform/credentials/errors.ts";
 import type { TokenCheck } from "../../platform/credentials/check.ts";
 import { tokenRoutes } from "../../platform/credentials/routes.ts";
@@ -64,6 +67,7 @@ export function secufile(services: Services, tokenCheck: TokenCheck): Product {
         Webhooks: "Where you are told what happened, by signed deliveries that you can look at and replay.",
         Tokens: "What your programs prove themselves with: scopes, expiry, networks, rotation.",
       },
+      french: { ...secufileFrench, ...credentialsFrench, ...webhooksFrench },
     },
   };
 }

@@ -36,8 +36,8 @@ export async function startRelay(options: SMTPServerOptions = {}, onMail?: () =>
 }
 
 export type Step = "greeting" | "EHLO" | "MAIL" | "RCPT" | "DATA" | "dot";
-/** What the server does at its step: a reply, the end of the connection, or nothing at all. */
-export type Deed = { readonly step: Step; readonly reply: string | null | "silence" };
+/** What the server does at its step: a reply, the end of the connection (null), or nothing at all ("silence"). */
+export type Deed = { readonly step: Step; readonly reply: string | null };
 
 /** A server of our own lines that behaves until its step, and counts mails whose last dot it saw. */
 export async function startMisbehaving(deed: Deed): Promise<{ port: number; dots(): number; close(): Promise<void> }> {
