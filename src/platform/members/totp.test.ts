@@ -36,7 +36,7 @@ describe("one-time codes by time", () => {
   test("of another length or form are none", () => {
     const code = totpAt(SECRET, totpStep(AT));
     // The low byte of U+0130 to U+0139 is that of a digit.
-    const disguised = code.replaceAll(/\d/g, (digit) => String.fromCharCode(0x130 + Number(digit)));
+    const disguised = code.replaceAll(/\d/g, (digit) => String.fromCodePoint(0x130 + Number(digit)));
     for (const text of [disguised, "", code.slice(0, 5), `${code}0`, `${code} `, "abcdef", "١٢٣٤٥٦"]) {
       assert.equal(matchingStep(SECRET, text, AT, null), null, text);
     }

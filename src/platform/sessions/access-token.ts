@@ -22,7 +22,7 @@ export type AccessTokens = {
   /** Throws `session_ended`, always in the same words, for all that is no token of a living session. */
   check(token: string): Promise<AccessClaims>;
   /** Forgets a session in this process; others follow within `FRESH_MS`. */
-  forget(sessionId: string): void;
+  forget(session: { readonly tenantId: string; readonly sessionId: string }): void;
 };
 
 export const ACCESS_SECONDS = 600;
@@ -55,12 +55,12 @@ export function createAccessTokens(options: Options): AccessTokens {
   const remembered = new Map<string, { row: SessionRow | null; atMs: number }>();
 
   async function sessionOf(tenantId: string, sessionId: string): Promise<SessionRow | null> {
-    const known = remembered.get(sessionId);
+    const known = remembered.get(`${tenantId}/${sessionId}`);
     if (known !== undefined && performance.now() - known.atMs < FRESH_MS) return known.row;
     const atMs = performance.now();
     const row = await db.tenant(tenantId, (tx) => findSession(tx, tenantId, sessionId));
     if (remembered.size >= MAX_REMEMBERED) remembered.clear();
-    remembered.set(sessionId, { row, atMs });
+    remembered.set(`${tenantId}/${sessionId}`, { row, atMs });
     return row;
   }
 
@@ -91,7 +91,7 @@ export function createAccessTokens(options: Options): AccessTokens {
       if (row === null || row.revoked_at !== null || row.member_id !== claims.memberId) throw ended();
       return claims;
     },
-    forget: (sessionId) => void remembered.delete(sessionId),
+    forget: ({ tenantId, sessionId }) => void remembered.delete(`${tenantId}/${sessionId}`),
   };
 }
 

@@ -49,8 +49,7 @@ export async function startSession(
  */
 export async function refreshSession(db: Database, token: string, context: RefreshContext): Promise<Refreshed> {
   const parts = parseRefreshToken(token);
-  const refreshed =
-    parts === null ? null : await db.tenant(parts.tenantId, (tx) => spend(tx, parts, context));
+  const refreshed = parts === null ? null : await db.tenant(parts.tenantId, (tx) => spend(tx, parts, context));
   if (refreshed === null) throw sessionError("session_ended", "The refresh token is not valid any more.");
   return refreshed;
 }

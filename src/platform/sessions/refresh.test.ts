@@ -46,7 +46,9 @@ describe("refresh tokens", () => {
   const start = () => one.tenant(tenantId, (tx) => startSession(tx, tenantId, "mem_1", { keyring, now: START }));
   const auditsOf = (sessionId: string) =>
     one.tenant(tenantId, (tx) =>
-      tx.many(sql`select id from platform.audit_events where tenant_id = ${tenantId} and event like ${`%${sessionId}%`}`),
+      tx.many(
+        sql`select id from platform.audit_events where tenant_id = ${tenantId} and event like ${`%${sessionId}%`}`,
+      ),
     );
 
   test("64 at once on two connections' pools: one successor, the family lives, the successor works once", async () => {

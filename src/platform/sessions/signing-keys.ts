@@ -1,10 +1,5 @@
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type JsonWebKey,
-  type KeyObject,
-} from "node:crypto";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import type { JWK } from "jose";
 import type { Clock } from "../clock/clock.ts";
 import type { Database } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
@@ -17,7 +12,7 @@ export type SigningKeys = {
   /** Null: no key of ours, or one whose tokens are all over. */
   find(kid: string): Promise<KeyObject | null>;
   /** For `/.well-known/jwks.json`. */
-  published(): Promise<{ keys: JsonWebKey[] }>;
+  published(): Promise<{ keys: JWK[] }>;
 };
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -39,7 +34,7 @@ export function createSigningKeys(options: { db: Database; keyring: Keyring; clo
   async function rows(maxAgeMs: number): Promise<readonly SigningKeyRow[]> {
     if (loaded !== null && performance.now() - loaded.atMs < maxAgeMs) return loaded.rows;
     const atMs = performance.now();
-    const found = await db.tenant(SERVER_TENANT, (tx) => listSigningKeys(tx, oldestUsed(clock.now())));
+    const found = await db.tenant(SERVER_TENANT, (tx) => listSigningKeys(tx, SERVER_TENANT, oldestUsed(clock.now())));
     loaded = { rows: found, atMs };
     return found;
   }
@@ -84,11 +79,11 @@ export async function rotateSigningKey(options: { db: Database; keyring: Keyring
   const now = clock.now();
   await db.tenant(SERVER_TENANT, async (tx) => {
     await lockSigningKeys(tx);
-    if (!isDue(await listSigningKeys(tx, oldestUsed(now)), now)) return;
+    if (!isDue(await listSigningKeys(tx, SERVER_TENANT, oldestUsed(now)), now)) return;
     const id = newId("sgk", now);
     const pair = generateKeyPairSync("ed25519");
     const der = pair.privateKey.export({ format: "der", type: "pkcs8" });
-    await insertSigningKey(tx, {
+    await insertSigningKey(tx, SERVER_TENANT, {
       id,
       public_key: pair.publicKey.export({ format: "der", type: "spki" }),
       sealed_key: keys.seal("session-signing", der, id),

@@ -1,6 +1,5 @@
 import { sql } from "../db/sql.ts";
 import type { Tx } from "../db/tx.ts";
-import { SERVER_TENANT } from "../keys/keyring.ts";
 
 export type SessionRow = {
   id: string;
@@ -65,17 +64,17 @@ export async function lockSigningKeys(tx: Tx): Promise<void> {
 }
 
 /** Newest first. */
-export async function listSigningKeys(tx: Tx, since: Date): Promise<SigningKeyRow[]> {
+export async function listSigningKeys(tx: Tx, tenantId: string, since: Date): Promise<SigningKeyRow[]> {
   return tx.many(sql<SigningKeyRow>`
     select id, public_key, sealed_key, created_at
       from platform.session_signing_keys
-     where tenant_id = ${SERVER_TENANT} and created_at > ${since}
+     where tenant_id = ${tenantId} and created_at > ${since}
      order by created_at desc, id desc
      limit 10`);
 }
 
-export async function insertSigningKey(tx: Tx, row: SigningKeyRow): Promise<number> {
+export async function insertSigningKey(tx: Tx, tenantId: string, row: SigningKeyRow): Promise<number> {
   return tx.run(sql`
     insert into platform.session_signing_keys (tenant_id, id, public_key, sealed_key, created_at)
-    values (${SERVER_TENANT}, ${row.id}, ${row.public_key}, ${row.sealed_key}, ${row.created_at})`);
+    values (${tenantId}, ${row.id}, ${row.public_key}, ${row.sealed_key}, ${row.created_at})`);
 }
