@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Browser, type Page } from "playwright-core";
+import { z } from "zod";
 import { linkIn, openMailbox, type Mailbox } from "../../test/support/mailbox.ts";
 import { clientOf, expected, type Client } from "../../test/support/secufile-client.ts";
 import { startServer } from "../../test/support/server.ts";
@@ -15,6 +16,10 @@ const SCREENS = [
   { name: "desktop-fr", width: 1280, locale: "fr-FR", javaScriptEnabled: false, colorScheme: "light" },
 ] as const;
 const FILENAME = "promesse-achat-12345-avec-un-nom-assez-long-pour-passer-a-la-ligne.pdf";
+
+const documentShape = z.object({ document_id: z.string() });
+const signatureShape = z.object({ signature_id: z.string(), signature_url: z.string() });
+const statusShape = z.object({ status: z.string() });
 
 type Screen = (typeof SCREENS)[number];
 type Place = {
@@ -37,8 +42,8 @@ export async function checkSigningPages(): Promise<string> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
   try {
     const api = clientOf(server.origin, server.apiKey);
-    const made = expected(await api.post("/documents", { filename: FILENAME, key_wrap: "k" }), 201);
-    const documentId = String(made.document_id);
+    const order = { filename: FILENAME, key_wrap: "k" };
+    const { document_id: documentId } = documentShape.parse(expected(await api.post("/documents", order), 201));
     expected(await api.call("PUT", `/documents/${documentId}/content`, { raw: "ciphertext" }), 200);
     for (const screen of SCREENS) {
       await signOn(screen, { api, origin: server.origin, mailbox, browser, documentId, folder });
@@ -56,7 +61,7 @@ async function signOn(screen: Screen, place: Place): Promise<void> {
   const { api, mailbox } = place;
   const email = `${screen.name}@example.com`;
   const order = { signers: [{ email, role: "acheteur" }], message: "Bonjour\nà bientôt", require_code: true };
-  const made = expected(await api.post(`/documents/${place.documentId}/signatures`, order), 201);
+  const made = signatureShape.parse(expected(await api.post(`/documents/${place.documentId}/signatures`, order), 201));
   const { name, width, ...options } = screen;
   const context = await place.browser.newContext({ ...options, viewport: { width, height: 844 } });
   const page = await context.newPage();
@@ -64,7 +69,7 @@ async function signOn(screen: Screen, place: Place): Promise<void> {
     await refuseOverflow(page, width);
     await page.screenshot({ path: join(place.folder, `${name}-${what}.png`), fullPage: true });
   };
-  await page.goto(String(made.signature_url));
+  await page.goto(made.signature_url);
   await shoot("1-envelope");
   await page.goto(place.origin + linkIn(await mailbox.mailTo(email)));
   await shoot("2-closed");
@@ -80,8 +85,8 @@ async function signOn(screen: Screen, place: Place): Promise<void> {
   await page.waitForSelector("dd code");
   await shoot("4-signed");
   await context.close();
-  const { status } = expected(await api.get(`/signatures/${String(made.signature_id)}`), 200);
-  if (status !== "completed") throw new Error(`${name}: signed in the browser, but the request is ${String(status)}`);
+  const { status } = statusShape.parse(expected(await api.get(`/signatures/${made.signature_id}`), 200));
+  if (status !== "completed") throw new Error(`${name}: signed in the browser, but the request is ${status}`);
 }
 
 /** Nobody scrolls sideways on a phone (WCAG 2.2, 1.4.10). */

@@ -106,10 +106,15 @@ describe("tokens of SecuFile", () => {
   test("SF-26 signers need signatures:create, and without it no document is made", async () => {
     const order = { filename: "a", key_wrap: "k", signers: [{ email: "a@b.example", role: "buyer" }] };
     const writer = await withScopes(api, ["documents:write"]);
-    const earlier = await rowCounts(server.database.superUrl);
+    // Not all tables: the audit log gives out indexes in the background.
+    const kept = async (): Promise<unknown> => {
+      const counts = Object.entries(await rowCounts(server.database.superUrl));
+      return counts.filter(([table]) => table.startsWith("secufile."));
+    };
+    const earlier = await kept();
     const problem = expectedProblem(await writer.post("/documents", order), 403, "insufficient_scope");
     assert.match(problem.detail, /signatures:create/);
-    assert.deepEqual(await rowCounts(server.database.superUrl), earlier);
+    assert.deepEqual(await kept(), earlier);
     expected(await writer.post("/documents", { ...order, signers: [] }), 201);
     const both = await withScopes(api, ["documents:write", "signatures:create"]);
     expected(await both.post("/documents", order), 201);

@@ -1,3 +1,4 @@
+import { z } from "zod";
 import type { EvidenceBundle } from "./evidence.ts";
 import type { SignatureStatus, SignerState } from "./signature.ts";
 
@@ -156,20 +157,21 @@ const statusWords: Readonly<Record<Locale, Readonly<Record<SignatureStatus | Sig
 };
 
 /** The parts of a record that the certificate shows. */
-type Shown = {
-  readonly document: { readonly size: number; readonly ciphertext_sha256: string };
-  readonly request: { readonly organisation: string };
-  readonly signer: { readonly signer_id: string };
-  readonly typed_name: string;
-  readonly consent: { readonly text: string; readonly version: string };
-  readonly signed_at: string;
-  readonly address: string;
-  readonly user_agent: string;
-  readonly proof: {
-    readonly mail: { readonly opened_at: string | null };
-    readonly code: { readonly channel: string; readonly sent_to: string; readonly confirmed_at: string } | null;
-  };
-};
+const shownRecord = z.object({
+  document: z.object({ size: z.number(), ciphertext_sha256: z.string() }),
+  request: z.object({ organisation: z.string() }),
+  signer: z.object({ signer_id: z.string() }),
+  typed_name: z.string(),
+  consent: z.object({ text: z.string(), version: z.string() }),
+  signed_at: z.string(),
+  address: z.string(),
+  user_agent: z.string(),
+  proof: z.object({
+    mail: z.object({ opened_at: z.string().nullable() }),
+    code: z.object({ channel: z.string(), sent_to: z.string(), confirmed_at: z.string() }).nullable(),
+  }),
+});
+type Shown = z.output<typeof shownRecord>;
 
 type Recorded = { readonly record: EvidenceBundle["records"][number]; readonly shown: Shown };
 
@@ -177,7 +179,10 @@ type Recorded = { readonly record: EvidenceBundle["records"][number]; readonly s
 export function certificateOf(facts: CertificateFacts): Certificate {
   const { row, bundle } = facts;
   const text = words[row.locale];
-  const recorded = bundle.records.map((record) => ({ record, shown: shownOf(record.signed_text) }));
+  const recorded = bundle.records.map((record) => ({
+    record,
+    shown: shownRecord.parse(JSON.parse(record.signed_text)),
+  }));
   return {
     title: text.title,
     subtitle: row.filename,
@@ -203,12 +208,6 @@ export function certificateOf(facts: CertificateFacts): Certificate {
       bytes: Buffer.from(`${JSON.stringify(bundle, null, 2)}\n`, "utf8"),
     },
   };
-}
-
-function shownOf(signedText: string): Shown {
-  // The text is ours: `signDocument` wrote it, and it was sealed since.
-  const shown: unknown = JSON.parse(signedText);
-  return shown as Shown;
 }
 
 function documentSection({ row }: CertificateFacts, shown: Shown | undefined): Section {

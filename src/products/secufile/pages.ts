@@ -90,21 +90,15 @@ export function renderSignPage(page: SignPage, locale: Locale): RawAnswer {
 
 function drawn(page: SignPage, locale: Locale): Drawn {
   const words = signWords[locale];
-  switch (page.kind) {
-    case "nothing":
-      return message(404, words.nothingTitle, words.nothingText);
-    case "refused":
-      return message(403, words.refusedTitle, words.refusedText);
-    case "limited":
-      return message(429, words.limitedTitle, `${words.limitedText} ${Math.ceil(page.retryAfterSeconds / 60)}`);
-    case "envelope":
-      return drawEnvelope(page.facts, page.notice, locale);
-    default:
-      return drawSigner(page, locale);
+  if (page.kind === "nothing") return told(404, words.nothingTitle, words.nothingText);
+  if (page.kind === "refused") return told(403, words.refusedTitle, words.refusedText);
+  if (page.kind === "limited") {
+    return told(429, words.limitedTitle, `${words.limitedText} ${Math.ceil(page.retryAfterSeconds / 60)}`);
   }
+  return page.kind === "envelope" ? drawEnvelope(page.facts, page.notice, locale) : drawSigner(page, locale);
 }
 
-function message(status: number, title: string, text: string): Drawn {
+function told(status: number, title: string, text: string): Drawn {
   return {
     status,
     title,
@@ -136,9 +130,9 @@ function drawSigner(page: SignerPage, locale: Locale): Drawn {
   const words = signWords[locale];
   const { facts, signer, notice } = page;
   if (signer.state === "signed") return drawSigned(page, locale);
-  if (signer.state === "declined") return message(200, words.declinedTitle, words.declinedText);
-  if (signer.state === "delegated") return message(200, words.delegatedTitle, words.delegatedText);
-  if (page.isReplaced) return message(410, words.endedTitle, words.replaced);
+  if (signer.state === "declined") return told(200, words.declinedTitle, words.declinedText);
+  if (signer.state === "delegated") return told(200, words.delegatedTitle, words.delegatedText);
+  if (page.isReplaced) return told(410, words.endedTitle, words.replaced);
   if (!isOpenStatus(facts.status)) {
     return {
       status: 410,
@@ -147,7 +141,7 @@ function drawSigner(page: SignerPage, locale: Locale): Drawn {
         ${endOf(facts, locale)}`,
     };
   }
-  if (!page.isDue) return message(410, words.title, words.notTurn);
+  if (!page.isDue) return told(410, words.title, words.notTurn);
   if (signer.state !== "viewed") return drawClosed(facts, locale);
   return {
     status: 200,

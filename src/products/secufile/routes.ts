@@ -455,6 +455,7 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     description: "Compare them with the ones in a file of evidence: a file that brings its own keys proves nothing.",
     answer: { kind: "json", status: 200, schema: schema.signatureKeys, description: "The keys, oldest first." },
     errors: [],
+    isHidden: true,
     handle: async (call) => ({ data: [...(await listEvidenceKeys(call.services))] }),
   }),
   openRoute({
