@@ -208,6 +208,8 @@ describe("a changed bit anywhere in an audit log", () => {
        leaf_hash = sha256('\\x00'::bytea || sha256(salt || convert_to('{}', 'UTF8'))) where event like '%é 5"%'`,
     "a leaf that was taken out": "delete from platform.audit_leaves where index = 300",
     "a leaf that was replaced": "update platform.audit_leaves set entry = sha256('x'::bytea) where index = 300",
+    "leaves and checkpoints cut off together": `delete from platform.audit_leaves where index >= 600;
+       delete from platform.log_checkpoints where size > 600 and log = 'audit'`,
     "two leaves that changed places": `update platform.audit_leaves set entry = (select entry from platform.audit_leaves o
        where o.tenant_id = audit_leaves.tenant_id and o.index = 601 - audit_leaves.index) where index in (300, 301)`,
     "a tile that lost its end":

@@ -4,7 +4,15 @@ import { openTilesOf, TileWriter, type StoredTile } from "../tlog/tile-writer.ts
 import { HASH_BYTES, TILE_HASHES } from "../tlog/merkle.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { saltedHash } from "./audit.ts";
-import { findHead, listCheckpoints, listLeaves, listTiles, type CheckpointRow, type LeafRow } from "./store/tree.ts";
+import {
+  countLostEvents,
+  findHead,
+  listCheckpoints,
+  listLeaves,
+  listTiles,
+  type CheckpointRow,
+  type LeafRow,
+} from "./store/tree.ts";
 
 /** What does not fit, in words for whoever runs the server. */
 export type Finding = { readonly what: string; readonly index: number };
@@ -24,6 +32,8 @@ export async function verifyLog(
 ): Promise<{ readonly size: number; readonly findings: readonly Finding[] }> {
   const findings: Finding[] = [];
   const head = await db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
+  const lost = await db.tenant(tenantId, (tx) => countLostEvents(tx, tenantId));
+  if (lost > 0) findings.push({ what: `${lost} events have no place and wait for none`, index: 0 });
   if (head === null) return { size: 0, findings };
   const size = Number(head.size);
   const key = verifier(head.origin);

@@ -107,3 +107,17 @@ create table platform.log_keys (
   constraint log_keys_pk primary key (tenant_id, id)
 );
 select platform.tenant_table('platform.log_keys', 'select, insert');
+
+-- Events of before there were trees get their places as well. They stand behind the wall, so they are read tenant by tenant.
+do $$
+declare known record;
+begin
+  if to_regclass('platform.tenants') is null then return; end if;
+  for known in execute 'select id from platform.tenants union select ''server''' loop
+    perform set_config('tabellion.tenant_id', known.id, true);
+    insert into platform.audit_queue (tenant_id, event_id, entry)
+    select tenant_id, id, sha256(salt || convert_to(event, 'UTF8'))
+      from platform.audit_events where tenant_id = known.id;
+  end loop;
+  perform set_config('tabellion.tenant_id', '', true);
+end $$;

@@ -160,3 +160,14 @@ export async function findLeaf(tx: Tx, tenantId: string, eventId: string): Promi
       join platform.audit_events e on e.tenant_id = l.tenant_id and e.id = l.event_id
      where l.tenant_id = ${tenantId} and l.event_id = ${eventId}`);
 }
+
+/** Events that have neither a place in the log nor one in the queue: nobody ever gives them one. */
+export async function countLostEvents(tx: Tx, tenantId: string): Promise<number> {
+  const row = await tx.one(sql<{ count: string }>`
+    select count(*) as count
+      from platform.audit_events e
+     where e.tenant_id = ${tenantId}
+       and not exists (select 1 from platform.audit_leaves l where l.tenant_id = e.tenant_id and l.event_id = e.id)
+       and not exists (select 1 from platform.audit_queue q where q.tenant_id = e.tenant_id and q.event_id = e.id)`);
+  return Number(row?.count);
+}
