@@ -309,7 +309,7 @@ describe("one-time codes and stepping up, on two processes", () => {
     expectedProblem(await stale.post("/tokens", order), 403, "step_up_required");
     expectedProblem(await stale.post("/v1/members/invitations", { email: "x@example.org" }), 403, "step_up_required");
     expected(await stale.get("/documents"), 200);
-    expectedProblem(await stale.post("/v1/auth/step-up", { password: "not the password" }), 401, "code_failed");
+    expectedProblem(await stale.post("/v1/auth/step-up", { password: "not the password" }), 422, "code_wrong");
     const fresh = expected(await stale.post("/v1/auth/step-up", { password: PASSWORD }), 200);
     expected(await clientOf(world.one.origin, fresh.access_token).post("/tokens", order), 201);
     expected(await stale.post("/tokens", order), 201);

@@ -2,6 +2,7 @@ import { recordAudit } from "../audit/audit.ts";
 import { actorOf } from "../credentials/operations.ts";
 import type { Tx } from "../db/tx.ts";
 import { SERVER_TENANT, TenantShreddedError, type TenantKeys } from "../keys/keyring.ts";
+import { memberError } from "../members/errors.ts";
 import { addressHash, emailOf, type MemberRow } from "../members/member.ts";
 import { spendCode } from "../members/operations/codes.ts";
 import { ownAccount } from "../members/operations/passwords.ts";
@@ -135,7 +136,7 @@ export async function stepUp(
     });
     return true;
   });
-  if (!isProved) throw sessionError("code_failed", needsCode ? "A right code is needed." : "The password is needed.");
+  if (!isProved) throw memberError("code_wrong", needsCode ? "A right code is needed." : "The password is needed.");
   tools.tokens.forget({ tenantId, sessionId });
   const claims = { memberId: row.id, tenantId, sessionId, scopes: tools.roleScopes[row.role], authTime: call.now };
   const { accessToken, expiresIn } = await tools.tokens.issue(claims);
