@@ -184,7 +184,7 @@ const fr: Words = {
   validUntil: "Valable jusqu’au",
   message: "Message de l’expéditeur",
   who: "Signataires",
-  as: "en tant que",
+  as: "qualité :",
   you: "vous",
   status: "État",
   askTitle: "Recevoir votre lien personnel",
