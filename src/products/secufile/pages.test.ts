@@ -9,6 +9,7 @@ const SIGNER: SignerView = {
   email: "client@example.com",
   role: "buyer",
   name: null,
+  phone: null,
   state: "viewed",
   ended_at: null,
 };

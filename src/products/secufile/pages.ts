@@ -6,7 +6,7 @@ import { consentTexts, type Locale } from "./consent.ts";
 import { SIGN_STYLE } from "./sign-style.ts";
 import type { Notice, SignerView, SignFacts, SignPage, Typed } from "./sign-view.ts";
 import { signWords } from "./sign-words.ts";
-import { isOpenStatus, maskEmail } from "./signature.ts";
+import { codeChannel, isOpenStatus, maskEmail } from "./signature.ts";
 
 /** Ciphertext or a range of it, for whoever downloads it. */
 export function renderContent(content: {
@@ -121,8 +121,8 @@ function drawEnvelope(facts: SignFacts, notice: Notice | null, locale: Locale): 
     status: isOpen ? 200 : 410,
     title: words.title,
     main: html`<h1>${isOpen ? words.title : words.endedTitle}</h1>
-      ${noticeOf(notice, locale)} ${endOf(facts, locale)} ${requestOf(facts, locale)} ${peopleOf(facts, locale, null)}
-      ${isOpen && ask}`,
+      ${isOpen && noticeOf(notice, locale)} ${endOf(facts, locale)} ${requestOf(facts, locale)}
+      ${peopleOf(facts, locale, null)} ${isOpen && ask}`,
   };
 }
 
@@ -266,7 +266,7 @@ function peopleOf(facts: SignFacts, locale: Locale, self: SignerView | null): Ht
 }
 
 /** Everything that a signer can do. A code, where one is asked for, goes with the act that it allows. */
-function actsOf({ facts, typed, notice }: SignerPage, locale: Locale): Html {
+function actsOf({ facts, signer, typed, notice }: SignerPage, locale: Locale): Html {
   const words = signWords[locale];
   if (facts.document?.status !== "stored") return html`<p class="note">${words.waitsForContent}</p>`;
   const action = `?lang=${locale}`;
@@ -286,7 +286,7 @@ function actsOf({ facts, typed, notice }: SignerPage, locale: Locale): Html {
   const askCode =
     facts.code !== "none" &&
     html`<form method="post" action="${action}">
-      <p>${facts.code === "sms" ? words.codeTextSms : words.codeText}</p>
+      <p>${codeChannel(facts.code, signer) === "sms" ? words.codeTextSms : words.codeText}</p>
       <button class="quiet" name="act" value="code">${words.sendCode}</button>
     </form>`;
   return html`<h2>${words.signTitle}</h2>

@@ -159,7 +159,7 @@ const en: Words = {
     code_sent: "A code is on its way to you.",
     code_wrong: "That code is wrong. Please look again.",
     code_over: "There is no valid code: it is too old, was tried too often, or none was sent. Ask for a new one.",
-    code_limited: "No more codes can be sent at the moment. Please try again in an hour.",
+    code_limited: "No more codes can be sent at the moment. Please try again later.",
     email_wrong: "Please type an e-mail address.",
     name_missing: "Please type your full name.",
     consent_missing: "Please tick the box to say that you agree.",
@@ -267,7 +267,7 @@ const fr: Words = {
     code_wrong: "Ce code est faux. Veuillez le relire.",
     code_over:
       "Il n’y a pas de code valable : il est trop ancien, a été essayé trop souvent, ou aucun n’a été envoyé. Demandez-en un nouveau.",
-    code_limited: "Aucun autre code ne peut être envoyé pour le moment. Réessayez dans une heure.",
+    code_limited: "Aucun autre code ne peut être envoyé pour le moment. Réessayez plus tard.",
     email_wrong: "Veuillez saisir une adresse électronique.",
     name_missing: "Veuillez saisir votre nom complet.",
     consent_missing: "Veuillez cocher la case pour indiquer votre consentement.",
