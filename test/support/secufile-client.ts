@@ -160,7 +160,7 @@ export async function rowCounts(superUrl: string): Promise<Readonly<Record<strin
        from information_schema.tables
       where table_type = 'BASE TABLE'
         and (table_schema in ('secufile', 'platform') or table_name = '_private_jobs')
-        and table_name !~ '^(audit_|log_|refusals$)'
+        and table_name !~ '^(audit_|log_|top_|refusals$)'
       order by 1`,
   );
   return Object.fromEntries(rows.map((row) => [row.name, row.count]));
