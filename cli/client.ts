@@ -6,6 +6,15 @@ export type Client = {
   get(path: string): Promise<unknown>;
   post(path: string, body: Readonly<Record<string, unknown>>): Promise<unknown>;
   delete(path: string): Promise<void>;
+  /** The bytes of an answer as they come; it may go on for ever. */
+  stream(path: string, headers?: Readonly<Record<string, string>>): Promise<AsyncIterable<Uint8Array>>;
+};
+
+type Sending = {
+  readonly body?: Readonly<Record<string, unknown>>;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** No limit on the time that the answer takes. */
+  readonly isEndless?: boolean;
 };
 
 const TIMEOUT_MS = 60_000;
@@ -14,21 +23,24 @@ const PAGE_ENTRIES = 200;
 
 /** Every failure becomes a `CommandError` with the words of the server and the id under which its log knows the request. */
 export function createClient(options: { readonly url: string; readonly token: string }): Client {
-  const call = async (method: string, path: string, body?: Readonly<Record<string, unknown>>): Promise<unknown> => {
-    const answer = await fetch(new URL(path, options.url), {
+  const send = async (method: string, path: string, request: Sending): Promise<Response> =>
+    fetch(new URL(path, options.url), {
       method,
       headers: {
         accept: "application/json",
         authorization: `Bearer ${options.token}`,
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(request.body === undefined ? {} : { "content-type": "application/json" }),
+        ...request.headers,
       },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
       // Nobody else is to be shown the token.
       redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(request.isEndless === true ? {} : { signal: AbortSignal.timeout(TIMEOUT_MS) }),
     }).catch((error: unknown) => {
       throw new CommandError(`${options.url} cannot be reached: ${reasonOf(error)}`, { cause: error });
     });
+  const call = async (method: string, path: string, body?: Readonly<Record<string, unknown>>): Promise<unknown> => {
+    const answer = await send(method, path, body === undefined ? {} : { body });
     const text = await answer.text();
     if (!answer.ok) throw new CommandError(describeRefusal(answer, text));
     return text === "" ? null : parse(text, options.url);
@@ -39,15 +51,26 @@ export function createClient(options: { readonly url: string; readonly token: st
     async delete(path) {
       await call("DELETE", path);
     },
+    async stream(path, headers = {}) {
+      const answer = await send("GET", path, { headers: { accept: "*/*", ...headers }, isEndless: true });
+      if (!answer.ok) throw new CommandError(describeRefusal(answer, await answer.text()));
+      if (answer.body === null) throw new CommandError("the server's answer has no body");
+      return answer.body;
+    },
   };
 }
 
 /** All entries of a list, page after page. */
-export async function listAll(client: Client, path: string): Promise<Record<string, unknown>[]> {
+export async function listAll(
+  client: Client,
+  path: string,
+  query: Readonly<Record<string, string>> = {},
+): Promise<Record<string, unknown>[]> {
+  const filter = Object.entries(query).map(([name, value]) => `&${name}=${encodeURIComponent(value)}`);
   const all: Record<string, unknown>[] = [];
   let cursor = "";
   for (let page = 0; page < MAX_PAGES; page++) {
-    const answer = await client.get(`${path}?limit=${PAGE_ENTRIES}${cursor}`);
+    const answer = await client.get(`${path}?limit=${PAGE_ENTRIES}${filter.join("")}${cursor}`);
     if (!isRecord(answer) || !Array.isArray(answer["data"])) throw new CommandError("the server's list has no data");
     all.push(...answer["data"].filter(isRecord));
     const next = answer["next_cursor"];

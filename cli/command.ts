@@ -40,8 +40,8 @@ export type Action = {
   run(given: Given, surroundings: Surroundings): Promise<number>;
 };
 
-/** A noun with its actions. */
-export type Group = { readonly summary: string; readonly actions: Readonly<Record<string, Action>> };
+/** A noun with its actions; one of them may be a noun with actions of its own, such as `stream` in `audit stream create`. */
+export type Group = { readonly summary: string; readonly actions: Readonly<Record<string, Action | Group>> };
 
 /** A command that the server's own program carries out: its arguments are handed on as they are. */
 export type HandedOn = { readonly summary: string; readonly help: string; readonly serverCommand: string };

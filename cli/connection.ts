@@ -13,14 +13,14 @@ export async function asOperator(surroundings: Surroundings): Promise<Client> {
   return connect(url, given ?? (await readOperatorToken(environment)), surroundings);
 }
 
-/** As an organisation: by a token of its own that may manage tokens. The key is shown only to the server it belongs to. */
-export function asTenant(surroundings: Surroundings): Client {
+/** As an organisation: by a token of its own that holds `scope`. The key is shown only to the server it belongs to. */
+export function asTenant(surroundings: Surroundings, scope = "tokens:manage"): Client {
   const { environment } = surroundings;
   const url = environment["TABELLION_URL"] ?? environment["SECUFILE_URL"] ?? defaultUrl(environment);
   const token = environment["SECUFILE_API_KEY"];
   if (token === undefined) {
     throw new CommandError(
-      "SECUFILE_API_KEY is not set. Put a token with the scope tokens:manage there (for the demo organisation: " +
+      `SECUFILE_API_KEY is not set. Put a token with the scope ${scope} there (for the demo organisation: ` +
         ". ./data/demo.env), or name an organisation by --tenant to act as the operator",
     );
   }

@@ -20,8 +20,7 @@ ${ENVIRONMENT}`;
 }
 
 export function groupHelp(name: string, group: Group): string {
-  const actions = Object.entries(group.actions);
-  const lines = actions.map(([verb, action]) => [synopsis(`${name} ${verb}`, action), action.summary] as const);
+  const lines = actionsOf(name, group).map(([path, action]) => [synopsis(path, action), action.summary] as const);
   const width = Math.max(...lines.map(([left]) => left.length));
   return `${group.summary}
 
@@ -30,6 +29,13 @@ ${lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n")}
 npx tabellion ${name} <action> --help tells more.
 
 ${ENVIRONMENT}`;
+}
+
+function actionsOf(name: string, group: Group): readonly (readonly [string, Action])[] {
+  return Object.entries(group.actions).flatMap(([verb, entry]) => {
+    const path = `${name} ${verb}`;
+    return "actions" in entry ? actionsOf(path, entry) : [[path, entry] as const];
+  });
 }
 
 export function actionHelp(path: string, action: Action): string {

@@ -10,14 +10,16 @@ import {
   type HandedOn,
   type Surroundings,
 } from "./command.ts";
+import { audit } from "./commands/audit.ts";
 import { backup } from "./commands/backup.ts";
 import { config } from "./commands/config.ts";
+import { notify } from "./commands/notify.ts";
 import { tenant } from "./commands/tenant.ts";
 import { token } from "./commands/token.ts";
 import { actionHelp, generalHelp, groupHelp } from "./help.ts";
 import { runServerProgram } from "./server-program.ts";
 
-const commands: Readonly<Record<string, Command>> = { config, backup, tenant, token };
+const commands: Readonly<Record<string, Command>> = { config, backup, tenant, token, audit, notify };
 
 const FAILED = 1;
 const MISUSED = 2;
@@ -54,6 +56,7 @@ async function runGroup(
     return MISUSED;
   }
   const path = `${name} ${verb}`;
+  if ("actions" in action) return runGroup({ name: path, group: action }, rest, surroundings);
   if (asksHelp(rest)) return tell(actionHelp(path, action), surroundings);
   try {
     return await action.run(givenOf(action, rest), surroundings);

@@ -9,6 +9,7 @@ import { checkGeneratedClient } from "./interop/generated-client.ts";
 import { checkPostmanCollection } from "./interop/newman.ts";
 import { checkOnPostgres15 } from "./interop/postgres15.ts";
 import { checkAgainstDocument } from "./interop/schemathesis.ts";
+import { checkSigningPages } from "./interop/signing-pages.ts";
 import { openTarget } from "./interop/target.ts";
 import { checkInPhp, checkInPython, receiveDelivery } from "./interop/webhooks.ts";
 
@@ -26,6 +27,7 @@ const checks: Readonly<Record<string, () => Promise<string>>> = {
   "openapi-generator: a Python client, SF-37": () => checkGeneratedClient(target),
   "schemathesis: answers are as the document says, SF-36": () =>
     checkAgainstDocument(target, isLong ? "long" : "short"),
+  "chromium: the pages for signers, SF-20 SF-49": checkSigningPages,
   "postgresql 15: the suite's database tests": checkOnPostgres15,
 };
 

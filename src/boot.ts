@@ -3,8 +3,15 @@ import { join } from "node:path";
 import { keepDemo } from "./demo.ts";
 import { operatorToken } from "./platform/administration/auth.ts";
 import { administration } from "./platform/administration/product.ts";
+import { startAuditStreams } from "./platform/audit-reading/stream-worker.ts";
+import { createRefusalLog } from "./platform/audit-reading/refusals.ts";
 import { BackupError } from "./platform/backup/backup-error.ts";
 import { refuseHalfRestored } from "./platform/backup/restore-backup.ts";
+import { auditJobs } from "./platform/audit/jobs.ts";
+import { originHostOf } from "./platform/audit/log-key.ts";
+import { startSequencer } from "./platform/audit/sequencer.ts";
+import { findFence } from "./platform/audit/store/lease.ts";
+import { countQueued } from "./platform/audit/store/queue.ts";
 import { createLocalBlobs } from "./platform/blobs/local-blobs.ts";
 import { shiftedClock, systemClock } from "./platform/clock/clock.ts";
 import type { Config } from "./platform/config/config.ts";
@@ -27,11 +34,14 @@ import { countTenantKeys } from "./platform/keys/store.ts";
 import { limitsJobs } from "./platform/limits/jobs.ts";
 import { createSmoother } from "./platform/limits/smoothing.ts";
 import type { Log } from "./platform/log/log.ts";
+import { notifyJobs } from "./platform/notify/jobs.ts";
+import { countNotifications } from "./platform/notify/store.ts";
 import { createOutbound } from "./platform/outbound/outbound.ts";
 import { platformMigrations } from "./platform/platform-migrations.ts";
 import type { Product, Services } from "./platform/product.ts";
 import { listen } from "./platform/server/listen.ts";
 import { createMetrics, type Metrics } from "./platform/server/metrics.ts";
+import { listTenantIds } from "./platform/tenants/store.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
 import { secufile } from "./products/secufile/product.ts";
@@ -48,7 +58,11 @@ export type Running = {
 /** Things to stop, in the order opposite to that in which they were started. */
 type Stops = (() => Promise<void>)[];
 
+/** How the products whose audit log is read sign and name what they send. */
+const auditSenders = { secufile: { family: "Secufile", title: "SecuFile", version: "1.0.0" } } as const;
+
 const JOB_CONCURRENCY = 8;
+const TENANTS_A_PAGE = 500;
 const SKEW_LIMIT_MS = 2_000;
 
 /** Starts everything that this process shall run. When a part fails to start, those before it are stopped. */
@@ -82,6 +96,7 @@ async function bootInto(
     keyring: objectKeyring(keyring),
     clock,
   });
+  const stopping = new AbortController();
   let origin: string | null = config.publicUrl;
   const services: Services = {
     config,
@@ -92,6 +107,7 @@ async function bootInto(
     outbound,
     blobs,
     eventHints: createEventHints(),
+    stopping: stopping.signal,
     publicUrl: () => origin ?? `http://localhost:${config.port}`,
   };
   await writeFile(join(config.dataDirectory, "operator.token"), `${operatorToken(keyring)}\n`, { mode: 0o600 });
@@ -108,6 +124,7 @@ async function bootInto(
   origin ??= config.port === 0 ? null : expectedOrigin(config);
   if (origin !== null) await keepDemo(services, origin);
   const listening = await startServer(stops, services, products);
+  stops.push(async () => stopping.abort());
   if (origin === null) await keepDemo(services, listening);
   origin ??= listening;
   return { services, origin };
@@ -167,7 +184,16 @@ async function openKeyring(config: Config, db: Database): Promise<Keyring> {
 
 async function startWork(stops: Stops, services: Services, products: readonly Product[]): Promise<void> {
   const { config, db, log } = services;
-  const definitions = [...products.flatMap((product) => product.jobs), ...idempotencyJobs(db), ...limitsJobs(db)];
+  const definitions = [
+    ...products.flatMap((product) => product.jobs),
+    ...idempotencyJobs(db),
+    ...limitsJobs(db),
+    ...auditJobs({
+      ...services,
+      listTenants: (after) => db.directory((tx) => listTenantIds(tx, after, TENANTS_A_PAGE)),
+    }),
+    ...(await notifyJobs(services)),
+  ];
   const jobs = await startJobs({
     db,
     log,
@@ -176,18 +202,29 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
     isAlone: config.databaseUrl === null,
   });
   stops.push(() => jobs.stop());
+  const sequencer = await startSequencer({
+    ...services,
+    originHost: originHostOf(config),
+    isAlone: config.databaseUrl === null,
+  });
+  stops.push(() => sequencer.stop());
   const webhooks = startWebhooks({ services, products, isAlone: config.databaseUrl === null });
   stops.push(() => webhooks.stop());
+  const streams = startAuditStreams({ services, families: auditSenders, isAlone: config.databaseUrl === null });
+  stops.push(() => streams.stop());
 }
 
 async function startServer(stops: Stops, services: Services, products: readonly Product[]): Promise<string> {
   const metrics = createMetrics();
+  const refusals = createRefusalLog(services);
+  stops.push(() => refusals.stop());
   addGauges(metrics, services.db);
   const server = await listen({
     services,
     products,
     metrics,
     smoother: createSmoother({ clock: services.clock }),
+    refusals,
     readiness: {
       check: async () => ({ database: await services.db.isReachable(READY_LIMIT_MS) }),
     },
@@ -222,6 +259,12 @@ function addGauges(metrics: Metrics, db: Database): void {
   metrics.gauge("tabellion_events_waiting", "Events not handed to receivers yet.", () =>
     db.directory(countQueuedEvents),
   );
+  metrics.gauge("tabellion_audit_waiting", "Audit events that have no index and no checkpoint yet.", () =>
+    db.directory(countQueued),
+  );
+  metrics.gauge("tabellion_audit_fence", "How often the work of giving out audit indexes changed hands.", async () =>
+    Number(await db.directory(findFence)),
+  );
   metrics.gauge(
     "tabellion_jobs_waiting",
     "Jobs to run now or later.",
@@ -231,6 +274,15 @@ function addGauges(metrics: Metrics, db: Database): void {
     "tabellion_jobs_exhausted",
     "Jobs that failed as often as they may; the operator has to look.",
     async () => (await db.directory(countJobs)).exhausted,
+  );
+  metrics.gauge("tabellion_notifications_waiting", "Mails and text messages to be sent.", () =>
+    db.directory((tx) => countNotifications(tx, "waiting")),
+  );
+  metrics.gauge("tabellion_notifications_failed", "Mails and text messages of 90 days that were refused.", () =>
+    db.directory((tx) => countNotifications(tx, "failed")),
+  );
+  metrics.gauge("tabellion_notifications_uncertain", "Mails and text messages of which nobody knows.", () =>
+    db.directory((tx) => countNotifications(tx, "uncertain")),
   );
   metrics.gauge(
     "tabellion_db_connections_busy",

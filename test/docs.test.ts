@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { ERRORS_PAGE, errorsPage, errorTables } from "../scripts/errors.ts";
+import { ERRORS_PAGE, errorsPage, errorTables } from "../scripts/errors-page.ts";
 import { contractBreaches, pathBreaches, privatePlaceBreaches } from "./support/doc-laws.ts";
 import { readProject, shown, type Breach, type SourceFile } from "./support/source-file.ts";
 
@@ -102,7 +102,7 @@ describe("contracts: a numbered promise marked `tested` stands in a test's name"
   test("the contracts of the project are kept", () => assert.deepEqual(found(contractBreaches, ...project), []));
 });
 
-test("docs/errors.md is what the error tables say; `node scripts/errors.ts` writes it anew", async () => {
+test("docs/errors.md is what the error tables say; `npm run errors` writes it anew", async () => {
   assert.equal(await readFile(ERRORS_PAGE, "utf8"), errorsPage(await errorTables()));
 });
 

@@ -9,8 +9,12 @@ const AREAS = [
   "tenants",
   "credentials",
   "limits",
+  "notify",
   "webhooks",
   "idempotency",
+  "members",
+  "sessions",
+  "audit-reading",
 ] as const;
 
 /** The tables of the platform's areas, in the order in which they may refer to each other. */

@@ -23,6 +23,8 @@ export type Services = {
   readonly outbound: Outbound;
   readonly blobs: BlobStore;
   readonly eventHints: EventHints;
+  /** Aborted when the process begins to stop: answers that have no end of their own end then. */
+  readonly stopping: AbortSignal;
   /** Origin for links, without a slash at the end; known once the server listens. */
   publicUrl(): string;
 };
@@ -97,5 +99,7 @@ export type Product = {
     readonly tokenVariable: string;
     /** What each tag is about; without it the tag lists its operations. */
     readonly tags: Readonly<Record<string, string>>;
+    /** The French of every text of the published document; without it there is English alone. */
+    readonly french?: Readonly<Record<string, string>>;
   };
 };

@@ -158,7 +158,7 @@ describe("documents of SecuFile", () => {
     expectedProblem(await api.get(path), 404, "document_not_found");
     expectedProblem(await api.get(`${path}/content`), 404, "document_not_found");
     expectedProblem(await api.call("DELETE", path), 404, "document_not_found");
-    assert.equal((await api.get(page)).status, 404);
+    assert.equal((await api.get(page)).status, 410);
     assert.deepEqual(expected(await api.get("/documents?filename=to-delete"), 200).data, []);
   });
 

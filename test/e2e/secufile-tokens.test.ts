@@ -36,8 +36,10 @@ function inventedToken(): string {
 /** The path with ids that never were, of the right form for each. */
 function pathOf(operation: PublishedOperation): string {
   const [, noun = ""] = /^\/v1\/secufile\/(\w+)/.exec(operation.path) ?? [];
-  const prefix = { documents: "doc_", webhooks: "whk_", tokens: "tok_", kms: "" }[noun] ?? "";
-  return operation.path.replace("{id}", prefix + ULID).replace("{did}", `dlv_${ULID}`);
+  const prefix = { documents: "doc_", webhooks: "whk_", tokens: "tok_", kms: "", audit: "aud_" }[noun] ?? "";
+  const own = operation.path.includes("/audit/streams/") ? `ast_${ULID}` : prefix + ULID;
+  const path = operation.path.replace("{id}", own).replace("{did}", `dlv_${ULID}`);
+  return path.replace("{level}", "0").replace("{tile}", "000");
 }
 
 describe("tokens of SecuFile", () => {
@@ -77,25 +79,26 @@ describe("tokens of SecuFile", () => {
 
   test("SF-23 SF-24 SF-25 every route asks for its scope: all others are no help, and that one alone is enough", async () => {
     assert.deepEqual(operations.map((one) => one.operationId).toSorted(), Object.keys(scopeOf).toSorted());
-    const scopes = [...new Set(Object.values(scopeOf))];
-    const tokens = new Map<string, { others: Client; alone: Client }>();
-    for (const scope of scopes) {
-      const others = await withScopes(
-        api,
-        allScopes.filter((one) => one !== scope),
-      );
-      tokens.set(scope, { others, alone: await withScopes(api, [scope]) });
+    const others = new Map<string, Client>();
+    const alone = new Map<string, Client>();
+    for (const needed of new Set(Object.values(scopeOf))) {
+      alone.set(needed, await withScopes(api, needed.split(" ")));
+      for (const scope of needed.split(" ")) {
+        const rest = allScopes.filter((one) => one !== scope);
+        others.set(scope, others.get(scope) ?? (await withScopes(api, rest)));
+      }
     }
     for (const operation of operations) {
-      const scope = scopeOf[operation.operationId] ?? "";
-      const { others, alone } = tokens.get(scope) ?? assert.fail(scope);
+      const needed = scopeOf[operation.operationId] ?? "";
       const path = pathOf(operation);
-      for (const each of [path, path.replace("/v1/secufile/", "/v1/")]) {
-        const refused = await others.call(operation.method, each);
-        const problem = expectedProblem(refused, 403, "insufficient_scope");
-        assert.ok(String(problem.detail).includes(scope), `${operation.operationId}: ${problem.detail}`);
+      for (const scope of needed.split(" ")) {
+        for (const each of [path, path.replace("/v1/secufile/", "/v1/")]) {
+          const refused = await (others.get(scope) ?? assert.fail(scope)).call(operation.method, each);
+          const problem = expectedProblem(refused, 403, "insufficient_scope");
+          assert.ok(String(problem.detail).includes(scope), `${operation.operationId}: ${problem.detail}`);
+        }
       }
-      const allowed = await alone.call(operation.method, path);
+      const allowed = await (alone.get(needed) ?? assert.fail(needed)).call(operation.method, path);
       assert.ok(![401, 403].includes(allowed.status), `${operation.operationId}: ${allowed.status}`);
       assert.ok(allowed.status < 500, `${operation.operationId}: ${allowed.status}`);
     }
@@ -104,10 +107,15 @@ describe("tokens of SecuFile", () => {
   test("SF-26 signers need signatures:create, and without it no document is made", async () => {
     const order = { filename: "a", key_wrap: "k", signers: [{ email: "a@b.example", role: "buyer" }] };
     const writer = await withScopes(api, ["documents:write"]);
-    const earlier = await rowCounts(server.database.superUrl);
+    // Not all tables: the audit log gives out indexes in the background.
+    const kept = async (): Promise<unknown> => {
+      const counts = Object.entries(await rowCounts(server.database.superUrl));
+      return counts.filter(([table]) => table.startsWith("secufile."));
+    };
+    const earlier = await kept();
     const problem = expectedProblem(await writer.post("/documents", order), 403, "insufficient_scope");
     assert.match(problem.detail, /signatures:create/);
-    assert.deepEqual(await rowCounts(server.database.superUrl), earlier);
+    assert.deepEqual(await kept(), earlier);
     expected(await writer.post("/documents", { ...order, signers: [] }), 201);
     const both = await withScopes(api, ["documents:write", "signatures:create"]);
     expected(await both.post("/documents", order), 201);

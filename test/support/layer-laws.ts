@@ -13,8 +13,8 @@ import {
 /** The folders of the platform, each after those it may import. */
 export const platformOrder: readonly string[] = [
   ...["config", "log", "clock", "ids", "errors", "db", "outbound", "keys", "pki", "jobs", "events", "tlog", "audit"],
-  ...["notify", "http", "tenants", "credentials", "limits", "webhooks", "blobs", "pdf", "idempotency"],
-  ...["administration", "backup", "server"],
+  ...["http", "tenants", "credentials", "limits", "notify", "webhooks", "blobs", "pdf", "idempotency"],
+  ...["members", "sessions", "audit-reading", "administration", "backup", "server"],
 ];
 
 /** What a file of one role may import of its own product, and of the platform (null: any area). */
@@ -38,7 +38,7 @@ const NOT_HTTP = platformOrder.filter((area) => area !== "http" && area !== "ser
 /** The table of roles. `platform/product.ts` holds types that any file may import. */
 const roleRules: Readonly<Record<string, RoleRule>> = {
   // A manifest also takes in routes that areas offer to every product: tokens and webhooks.
-  product: { own: ALL_ROLES, platform: ["credentials", "webhooks"] },
+  product: { own: ALL_ROLES, platform: ["credentials", "webhooks", "audit-reading"] },
   auth: { own: ["store", "errors", "noun"], platform: null },
   dialect: { own: ["errors", "events"], platform: null },
   routes: { own: ["schema", "operations", "errors", "pages", "noun"], platform: ["http"] },

@@ -48,7 +48,7 @@ export function clientOf(origin: string, token: string): Client {
       redirect: "manual",
     });
     const bytes = Buffer.from(await answer.arrayBuffer());
-    const isJson = (answer.headers.get("content-type") ?? "").includes("json") && bytes.length > 0;
+    const isJson = /[/+]json\b/.test(answer.headers.get("content-type") ?? "") && bytes.length > 0;
     return {
       status: answer.status,
       headers: answer.headers,
@@ -168,7 +168,7 @@ export async function look(superUrl: string, text: string, values: readonly unkn
   }
 }
 
-/** Rows of every table of ours and of waiting jobs. */
+/** Rows of every table of ours and of waiting jobs, those of the audit log apart: refusals are on record, too. */
 export async function rowCounts(superUrl: string): Promise<Readonly<Record<string, number>>> {
   const rows = await look(
     superUrl,
@@ -178,6 +178,7 @@ export async function rowCounts(superUrl: string): Promise<Readonly<Record<strin
        from information_schema.tables
       where table_type = 'BASE TABLE'
         and (table_schema in ('secufile', 'platform') or table_name = '_private_jobs')
+        and table_name !~ '^(audit_|log_|top_|refusals$)'
       order by 1`,
   );
   return Object.fromEntries(rows.map((row) => [row.name, row.count]));

@@ -1,4 +1,4 @@
-/** The scope that each operation asks for, as the contract says it. A route that is not here fails the tests. */
+/** The scope, or the scopes, that each operation asks for, as the contract says it. A route that is not here fails the tests. */
 export const scopeOf: Readonly<Record<string, string>> = {
   createDocument: "documents:write",
   listDocuments: "documents:read",
@@ -7,6 +7,13 @@ export const scopeOf: Readonly<Record<string, string>> = {
   putContent: "documents:write",
   deleteDocument: "documents:write",
   releaseKey: "keys:release",
+  createSignature: "signatures:create",
+  listSignatures: "signatures:read",
+  getSignature: "signatures:read",
+  remindSigners: "signatures:create",
+  cancelSignature: "signatures:create",
+  getEvidence: "signatures:read",
+  getCertificate: "signatures:read",
   createKey: "keys:manage",
   listKeys: "keys:manage",
   getKey: "keys:manage",
@@ -27,6 +34,24 @@ export const scopeOf: Readonly<Record<string, string>> = {
   getToken: "tokens:manage",
   revokeToken: "tokens:manage",
   rotateToken: "tokens:manage",
+  listAuditRecords: "audit:read",
+  getAuditRecord: "audit:read",
+  getAuditProof: "audit:read",
+  exportAudit: "audit:read audit:export",
+  getAuditCheckpoint: "audit:read",
+  getAuditTile: "audit:read",
+  getAuditEntries: "audit:read",
+  getAuditConsistency: "audit:read",
+  getAuditKeys: "audit:read",
+  getTopCheckpoint: "audit:read",
+  getTopTile: "audit:read",
+  getTopConsistency: "audit:read",
+  createAuditStream: "audit:read audit:export",
+  listAuditStreams: "audit:read",
+  getAuditStream: "audit:read",
+  deleteAuditStream: "audit:read audit:export",
+  pauseAuditStream: "audit:read audit:export",
+  resumeAuditStream: "audit:read audit:export",
 };
 
 /** Every scope that a token can hold. */

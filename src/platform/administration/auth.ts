@@ -1,9 +1,10 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { recordAudit } from "../audit/audit.ts";
 import { platformError } from "../errors/platform-errors.ts";
 import { isId } from "../ids/ids.ts";
 import { SERVER_TENANT, TenantShreddedError, type Keyring } from "../keys/keyring.ts";
-import type { Caller } from "../product.ts";
+import type { Caller, OpenCall } from "../product.ts";
 import { tenantError } from "../tenants/errors.ts";
 
 /** The token of whoever runs this server; derived, so that it is kept in no database. */
@@ -14,7 +15,8 @@ export function operatorToken(keyring: Keyring): string {
 const ACTS_FOR = /^\/v1\/tenants\/([^/?]+)/;
 
 /** The operator; behind the wall of the organisation that the path names, else behind the server's own. */
-export async function authenticateOperator(keyring: Keyring, request: IncomingMessage): Promise<Caller> {
+export async function authenticateOperator(request: IncomingMessage, call: OpenCall): Promise<Caller> {
+  const { keyring } = call.services;
   const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
   if (!timingSafeEqual(digest(given), digest(operatorToken(keyring)))) {
@@ -24,7 +26,7 @@ export async function authenticateOperator(keyring: Keyring, request: IncomingMe
     );
   }
   return {
-    tenantId: await wallOf(keyring, ACTS_FOR.exec(request.url ?? "")?.[1]),
+    tenantId: await wallOf(call, ACTS_FOR.exec(request.url ?? "")?.[1]),
     credentialId: "operator",
     product: "platform",
     scopes: new Set(["operator"]),
@@ -32,13 +34,31 @@ export async function authenticateOperator(keyring: Keyring, request: IncomingMe
   };
 }
 
-async function wallOf(keyring: Keyring, named: string | undefined): Promise<string> {
+async function wallOf(call: OpenCall, named: string | undefined): Promise<string> {
   if (named === undefined || !isId("ten", named)) return SERVER_TENANT;
   try {
-    await keyring.of(named);
+    await call.services.keyring.of(named);
     return named;
   } catch (error) {
     if (!(error instanceof TenantShreddedError)) throw error;
+    await recordMissing(call, named);
     throw tenantError("tenant_not_found", `There is no organisation ${named}.`, { cause: error });
   }
+}
+
+/** The operator is known by then, so this refusal is on record, too: in the server's own log. */
+async function recordMissing(call: OpenCall, tenantId: string): Promise<void> {
+  await call.services.db.tenant(
+    SERVER_TENANT,
+    (tx) =>
+      recordAudit(tx, SERVER_TENANT, {
+        action: "platform.authenticate",
+        at: call.now,
+        actor: { type: "operator", id: "operator", ip: call.remoteAddress },
+        resource: { type: "tenant", id: tenantId },
+        outcome: "failed",
+        details: { code: "tenant_not_found", request_id: call.requestId },
+      }),
+    { isCommitAhead: true },
+  );
 }

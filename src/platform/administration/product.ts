@@ -1,5 +1,11 @@
+import { refusalJobs } from "../audit-reading/refusal-jobs.ts";
+import { refusalRoutes } from "../audit-reading/refusal-routes.ts";
+import { auditReadingErrors } from "../audit-reading/errors.ts";
+import { serverAuditRoutes } from "../audit-reading/routes.ts";
 import { credentialErrors } from "../credentials/errors.ts";
 import { problemDialect } from "../http/problem.ts";
+import { notifyErrors } from "../notify/errors.ts";
+import { notifyRoutes } from "../notify/routes.ts";
 import type { Product, Services } from "../product.ts";
 import { tenantErrors } from "../tenants/errors.ts";
 import { authenticateOperator } from "./auth.ts";
@@ -14,12 +20,21 @@ export function administration(
     name: "platform",
     dialect: problemDialect("/v1/platform/reference"),
     pathPrefixes: ["/v1/tenants", "/v1/platform"],
-    authenticate: (request) => authenticateOperator(services.keyring, request),
-    routes: administrationRoutes(scopes),
+    authenticate: authenticateOperator,
+    routes: [
+      ...administrationRoutes(scopes),
+      ...notifyRoutes(),
+      ...refusalRoutes(["operator"]),
+      ...serverAuditRoutes({
+        product: "platform",
+        scopes: ["operator"],
+        sender: { title: "Tabellion", version: "1.0.0" },
+      }),
+    ],
     openRoutes: [],
-    jobs: [],
+    jobs: refusalJobs(services),
     events: {},
-    errors: { ...tenantErrors, ...credentialErrors },
+    errors: { ...tenantErrors, ...credentialErrors, ...auditReadingErrors, ...notifyErrors },
     migrations: [],
     about: {
       title: "Tabellion administration",

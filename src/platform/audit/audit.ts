@@ -1,12 +1,15 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
+import { leafHashOf } from "../tlog/merkle.ts";
 import { canonicalJson } from "./canonical.ts";
-import { insertAuditEvent } from "./store.ts";
+import { noteRecorded } from "./noted.ts";
+import { insertAuditEvent, updateLockLimit } from "./store/events.ts";
+import { auditFailure, LOCK_LIMIT_MS, refuseWhileBlocked } from "./unavailable.ts";
 
 /** Who did something. `id` is a credential, a member, or the name of a part of the server. */
 export type AuditActor = {
-  readonly type: "token" | "operator" | "system" | "visitor";
+  readonly type: "token" | "member" | "signer" | "operator" | "system" | "visitor";
   readonly id: string;
   readonly email?: string;
   readonly ip?: string;
@@ -28,7 +31,8 @@ const SALT_BYTES = 16;
 
 /**
  * Writes an audit row in the caller's transaction: what it tells of and the row become durable together or not at
- * all. Answers the row's id.
+ * all. Answers the row's id. Throws `audit_unavailable` when the log cannot be written: then nothing happens. All
+ * statements are sent at once, so that it fits into a transaction whose commit is sent ahead.
  */
 export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): Promise<string> {
   const id = newId("aud", entry.at);
@@ -43,12 +47,24 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
     details: entry.details ?? {},
   });
   const salt = randomBytes(SALT_BYTES);
-  await insertAuditEvent(tx, tenantId, { id, entry, event, salt, leafHash: leafHash(salt, event) });
+  refuseWhileBlocked();
+  noteRecorded(tx, entry.outcome);
+  const salted = saltedHash(salt, event);
+  const row = { id, entry, event, salt, salted, leafHash: leafHashOf(salted) };
+  await Promise.all([updateLockLimit(tx, LOCK_LIMIT_MS), insertAuditEvent(tx, tenantId, row)]).catch(
+    (error: unknown) => {
+      throw auditFailure(error);
+    },
+  );
   return id;
 }
 
-/** SHA-256 of 0x00 and the salted event's SHA-256: an RFC 6962 leaf that says nothing once the salt is gone. */
+/** What the log holds of an event: SHA-256 of salt and canonical text. It says nothing once the salt is gone. */
+export function saltedHash(salt: Uint8Array, event: string): Buffer {
+  return createHash("sha256").update(salt).update(event, "utf8").digest();
+}
+
+/** The leaf of an event in its tenant's tree (RFC 6962, section 2.1). */
 export function leafHash(salt: Uint8Array, event: string): Buffer {
-  const salted = createHash("sha256").update(salt).update(event, "utf8").digest();
-  return createHash("sha256").update(Buffer.of(0)).update(salted).digest();
+  return leafHashOf(saltedHash(salt, event));
 }

@@ -20,6 +20,13 @@ const wrong: readonly [string, string][] = [
   ["TABELLION_PUBLIC_URL", "ftp://example.org"],
   ["TABELLION_TRUSTED_PROXIES", "10.0.0.0/33"],
   ["TABELLION_OUTBOUND_ALLOW", "localhost"],
+  ["TABELLION_SMTP_URL", "http://relay.example.org"],
+  ["TABELLION_SMTP_URL", "smtp://user:pw@relay.example.org?tls=off"],
+  ["TABELLION_SMTP_URL", "smtps://relay.example.org?tls=off"],
+  ["TABELLION_MAIL_FROM", "Eve <a@b.test>, x@y.test"],
+  ["TABELLION_MAIL_FROM", "Eve\nBcc: x <a@b.test>"],
+  ["TABELLION_SMS_URL", "ftp://sms.example.org"],
+  ["TABELLION_SMS_FROM", "a name that is too long"],
   ["DATABASE_URL", "mysql://x"],
   ["DATABASE_URL", "postgres://host-without-role/x"],
   ["DATABASE_URL", "postgres://role:password@/no-host?host=/socket"],
@@ -39,6 +46,30 @@ test("a misspelt TABELLION_ variable is told", () => {
 
 test("one database URL without the other stops the start", () => {
   assert.throws(() => readConfig({ DATABASE_URL: "postgres://a@b/c" }), /DATABASE_OWNER_URL/);
+});
+
+test("settings of mail and text messages are checked together", () => {
+  const relay = {
+    TABELLION_SMTP_URL: "smtps://me%40x.test:p%3Aw@relay.example.org",
+    TABELLION_MAIL_FROM: "A B <a@b.test>",
+  };
+  const gateway = {
+    TABELLION_SMS_URL: "https://sms.example.org/send?x=1",
+    TABELLION_SMS_TOKEN: "t",
+    TABELLION_SMS_FROM: "Etude",
+  };
+  readConfig({ ...relay, ...gateway });
+  readConfig({ ...relay, TABELLION_SMTP_URL: "smtp://10.0.0.1:25?tls=off" });
+  const dkim = { TABELLION_DKIM_DOMAIN: "b.test", TABELLION_DKIM_SELECTOR: "s1", TABELLION_DKIM_KEY: "/k.pem" };
+  readConfig({ ...relay, ...dkim });
+  const wrongTogether: readonly (readonly [Record<string, string>, RegExp])[] = [
+    [{ TABELLION_SMTP_URL: relay.TABELLION_SMTP_URL }, /^TABELLION_MAIL_FROM/],
+    [{ ...relay, TABELLION_DKIM_DOMAIN: "b.test" }, /^TABELLION_DKIM_KEY/],
+    [dkim, /^TABELLION_DKIM_DOMAIN/],
+    [{ TABELLION_SMS_URL: gateway.TABELLION_SMS_URL }, /^TABELLION_SMS_TOKEN/],
+    [{ TABELLION_SMS_TOKEN: "t" }, /^TABELLION_SMS_URL/],
+  ];
+  for (const [environment, message] of wrongTogether) assert.throws(() => readConfig(environment), { message });
 });
 
 test("a secret value is never repeated, neither in an error nor in the printed configuration", () => {

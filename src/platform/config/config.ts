@@ -25,6 +25,15 @@ const rootKeyForm = {
   pattern: /^\d{1,6}:[A-Za-z0-9+/]{43}=(?:,\d{1,6}:[A-Za-z0-9+/]{43}=)?$/,
 };
 
+const smtpUrlForm = {
+  allowed:
+    "smtp://user:password@host:587 or smtps://user:password@host:465, or smtp://host:25?tls=off without login for a " +
+    "relay listed in TABELLION_OUTBOUND_ALLOW",
+  pattern:
+    /^(?:smtps?:\/\/(?:[^\s:@/]+:[^\s@/]+@)?[^\s:@/?]+(?::\d{1,5})?\/?|smtp:\/\/[^\s:@/?]+(?::\d{1,5})?\/?\?tls=off)$/,
+};
+const domainForm = { allowed: "a domain name", pattern: /^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/ };
+
 /** Every setting, in the order in which `tabellion config` prints them. */
 export const settings = {
   port: integer("TABELLION_PORT", "TCP port of the API.", { min: 0, max: 65_535, byDefault: 8080 }),
@@ -58,6 +67,37 @@ export const settings = {
     "TABELLION_OUTBOUND_ALLOW",
     "Private networks that the server may call (webhooks, downloads), by plain http too.",
   ),
+  smtpUrl: optionalText(
+    "TABELLION_SMTP_URL",
+    "Relay for mails; without it they are written as files to outbox/ in the data folder. smtp:// insists on STARTTLS; " +
+      "a relay in a private network must be listed in TABELLION_OUTBOUND_ALLOW.",
+    smtpUrlForm,
+    { isSecret: true },
+  ),
+  mailFrom: pattern("TABELLION_MAIL_FROM", "Sender of all mails.", {
+    allowed: "an address, or a name and an address: Tabellion <post@example.org>",
+    // No quotes, commas or line ends: the name stands in a header.
+    pattern: /^(?:[^<>"',;:@\\\p{Cc}]{1,100} <[^\s<>]{3,254}>|[^\s<>]{3,254})$/u,
+    byDefault: "Tabellion <tabellion@localhost.invalid>",
+  }),
+  dkimDomain: optionalText("TABELLION_DKIM_DOMAIN", "Domain that signs mails by DKIM.", domainForm),
+  dkimSelector: optionalText("TABELLION_DKIM_SELECTOR", "Selector of the DKIM key in the DNS.", domainForm),
+  dkimKeyPath: optionalPath("TABELLION_DKIM_KEY", "PEM file with the private key of DKIM."),
+  smsUrl: optionalText(
+    "TABELLION_SMS_URL",
+    "HTTP gateway for text messages; without it they are written as files to outbox/ in the data folder.",
+    { allowed: "a URL such as https://sms.example.org/send", pattern: /^https?:\/\/[^\s@]+$/ },
+  ),
+  smsToken: optionalText(
+    "TABELLION_SMS_TOKEN",
+    "Bearer token for TABELLION_SMS_URL.",
+    { allowed: "printable characters without spaces", pattern: /^[\x21-\x7e]{1,2000}$/ },
+    { isSecret: true },
+  ),
+  smsFrom: optionalText("TABELLION_SMS_FROM", "Sender that the SMS gateway is asked to show.", {
+    allowed: "a number in international form, or 1 to 11 letters and digits",
+    pattern: /^(?:\+[1-9]\d{6,14}|[A-Za-z0-9 ]{1,11})$/,
+  }),
   databaseUrl: optionalText(
     "DATABASE_URL",
     "The operator's PostgreSQL (15 to 18), role of the application; without it an embedded one is started.",
@@ -182,11 +222,34 @@ function checkTogether(config: Config): void {
     const missing = config.tlsCertificatePath === null ? settings.tlsCertificatePath : settings.tlsKeyPath;
     throw new ConfigError(missing.variable, "nothing", "TABELLION_TLS_CERT and TABELLION_TLS_KEY together, or neither");
   }
+  checkNotifications(config);
   if (config.role !== "all" && config.databaseUrl === null) {
     throw new ConfigError(
       "TABELLION_ROLE",
       config.role,
       "all, unless DATABASE_URL names a database that processes share",
+    );
+  }
+}
+
+function checkNotifications(config: Config): void {
+  if (config.smtpUrl !== null && config.mailFrom === settings.mailFrom.byDefault) {
+    throw new ConfigError("TABELLION_MAIL_FROM", "nothing", "an address of yours, when TABELLION_SMTP_URL is set");
+  }
+  const dkim = [config.dkimDomain, config.dkimSelector, config.dkimKeyPath];
+  if (dkim.includes(null) && dkim.some((part) => part !== null)) {
+    const allowed = "TABELLION_DKIM_DOMAIN, TABELLION_DKIM_SELECTOR and TABELLION_DKIM_KEY together, or none of them";
+    throw new ConfigError("TABELLION_DKIM_KEY", "one without the others", allowed);
+  }
+  if (config.dkimDomain !== null && config.smtpUrl === null) {
+    throw new ConfigError("TABELLION_DKIM_DOMAIN", "a domain", "nothing, unless TABELLION_SMTP_URL is set");
+  }
+  if ((config.smsUrl === null) !== (config.smsToken === null)) {
+    const missing = config.smsUrl === null ? settings.smsUrl : settings.smsToken;
+    throw new ConfigError(
+      missing.variable,
+      "nothing",
+      "TABELLION_SMS_URL and TABELLION_SMS_TOKEN together, or neither",
     );
   }
 }

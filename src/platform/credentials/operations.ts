@@ -32,7 +32,7 @@ export type TokenOrder = {
 };
 
 /** The actor of a call, for the audit log. */
-export function actorOf(call: Call): AuditActor {
+export function actorOf(call: Pick<Call, "caller" | "remoteAddress">): AuditActor {
   const type = call.caller.product === "platform" ? "operator" : "token";
   return { type, id: call.caller.credentialId, ip: call.remoteAddress };
 }

@@ -21,6 +21,12 @@ export const platformErrors = {
   rate_limited: { status: 429, wire: "rate_limited", title: "Too many requests", retry: "later" },
   headers_too_large: { status: 431, wire: "headers_too_large", title: "The request head is too large", retry: "no" },
   internal: { status: 500, wire: "internal", title: "Internal error", retry: "later" },
+  audit_unavailable: {
+    status: 503,
+    wire: "audit_unavailable",
+    title: "The audit log cannot be written",
+    retry: "later",
+  },
   unavailable: { status: 503, wire: "unavailable", title: "Not available now", retry: "later" },
 } as const satisfies ErrorTable;
 

@@ -54,7 +54,14 @@ export function openApiYaml(document: OpenApiDocument): string {
 }
 
 function publishedRoutes(product: Product): PublishedRoute[] {
-  return [...product.routes, ...product.openRoutes].filter((route) => route.isHidden !== true);
+  const all: readonly PublishedRoute[] = [...product.routes, ...product.openRoutes];
+  return all.filter((route) => route.isHidden !== true).map((route) => ({ ...route, paths: templatesOf(route.paths) }));
+}
+
+/** OpenAPI 3.1 has no form for a parameter with slashes in it; the parameter's description tells of them. */
+function templatesOf([first, ...aliases]: PublishedRoute["paths"]): PublishedRoute["paths"] {
+  const template = (path: string): string => path.replace("+}", "}");
+  return [template(first), ...aliases.map(template)];
 }
 
 const LOWER: Readonly<Record<Method, LowerMethod>> = {

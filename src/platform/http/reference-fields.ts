@@ -2,6 +2,7 @@ import { ulidPattern } from "./body.ts";
 import { html, type Html } from "./html.ts";
 import { FREE_TEXT_PATTERN, ONE_LINE_PATTERN, isOfType, type JsonSchema } from "./openapi-schema.ts";
 import { prose } from "./reference-prose.ts";
+import { sayLimit, sayType, type Say } from "./reference-words.ts";
 
 const MAX_NESTING = 6;
 const MAX_PATTERN_SHOWN = 60;
@@ -15,7 +16,8 @@ type FieldLine = {
   readonly need: "required" | "optional" | "in some forms";
 };
 
-export type Resolve = (schema: JsonSchema) => JsonSchema;
+/** Finds what a reference names, and knows the language of the page. */
+export type Resolve = ((schema: JsonSchema) => JsonSchema) & { readonly say: Say };
 
 /** The members of a body with all that is nested in them, or nothing for a body without members. */
 export function fieldsTable(schema: JsonSchema, resolve: Resolve): Html | null {
@@ -56,11 +58,11 @@ function fieldRow(line: FieldLine, resolve: Resolve): Html {
   return html`<tr>
     <th scope="row">
       <code class="name"><span class="parent">${parent}</span>${own}</code
-      ><span class="${line.need === "required" ? "required" : "optional"}">${line.need}</span>
+      ><span class="${line.need === "required" ? "required" : "optional"}">${resolve.say(line.need)}</span>
     </th>
     <td>
-      <span class="type">${typeText(known, resolve)}</span
-      >${limitsOf(known).map((limit) => html`<span class="limit">${limit}</span>`)}${valuesOf(known)}${prose(known.description ?? "")}
+      <span class="type">${sayType(resolve.say, typeText(known, resolve))}</span
+      >${limitsOf(known).map((limit) => html`<span class="limit">${sayLimit(resolve.say, limit)}</span>`)}${valuesOf(known)}${prose(known.description ?? "")}
     </td>
   </tr> `;
 }

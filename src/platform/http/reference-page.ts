@@ -4,6 +4,8 @@ import type { JsonSchema } from "./openapi-schema.ts";
 import { fieldsTable, parametersTable, type Resolve } from "./reference-fields.ts";
 import { codeBlock, jsonBlock, prose, spans } from "./reference-prose.ts";
 import { referenceStyle } from "./reference-style.ts";
+import type { Language } from "./language.ts";
+import { wordsOf, type Say } from "./reference-words.ts";
 import type { RawAnswer } from "./route.ts";
 
 /** Nothing but our own style sheet is loaded, and nothing runs. */
@@ -19,28 +21,39 @@ const PAGE_HEADERS = {
   "cache-control": `public, max-age=${MAX_AGE_SECONDS}`,
 };
 
-/** Addresses of what the page refers to. */
-export type ReferenceLinks = { readonly style: string; readonly json: string; readonly yaml: string };
+/** Addresses of what the page refers to; `languages` where there is more than one. */
+export type ReferenceLinks = {
+  readonly style: string;
+  readonly json: string;
+  readonly yaml: string;
+  readonly languages?: Readonly<Record<Language, string>>;
+};
+
+/** A document and the words that are put around it. */
+type Shown = OpenApiDocument & { readonly say: Say };
 
 type LocatedOperation = { readonly method: string; readonly path: string; readonly operation: Operation };
 
 /** The reference of an API as one page: no script, all of it readable, printable and searchable by the browser. */
-export function referencePage(document: OpenApiDocument, links: ReferenceLinks): RawAnswer {
+export function referencePage(published: OpenApiDocument, links: ReferenceLinks, language: Language = "en"): RawAnswer {
+  const say = wordsOf(language);
+  const document: Shown = { ...published, say };
   const { info } = document;
   const page = html`<!doctype html>
-    <html lang="en">
+    <html lang="${language}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>${info.title} reference</title>
+        <title>${info.title} ${say("reference")}</title>
         <link rel="stylesheet" href="${links.style}" />
       </head>
       <body>
-        <a class="skip" href="#content">Skip to the content</a>
+        <a class="skip" href="#content">${say("Skip to the content")}</a>
         <header class="top">
           <p class="product">${info.title}</p>
-          <p class="version">Version ${info.version}</p>
+          <p class="version">${say("Version")} ${info.version}</p>
+          ${languageSwitch(links, language)}
         </header>
         ${contents(document)}
         <main id="content">
@@ -51,7 +64,12 @@ export function referencePage(document: OpenApiDocument, links: ReferenceLinks):
     </html> `;
   return {
     status: 200,
-    headers: { "content-type": "text/html; charset=utf-8", ...PAGE_HEADERS },
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "content-language": language,
+      vary: "accept-language",
+      ...PAGE_HEADERS,
+    },
     body: page.toString(),
   };
 }
@@ -65,6 +83,14 @@ export function referenceStyleSheet(): RawAnswer {
   };
 }
 
+/** A link to the same page in the other language, named in that language. */
+function languageSwitch(links: ReferenceLinks, language: Language): Html | null {
+  if (links.languages === undefined) return null;
+  return language === "en"
+    ? html`<p class="language"><a href="${links.languages.fr}" hreflang="fr" lang="fr">Français</a></p>`
+    : html`<p class="language"><a href="${links.languages.en}" hreflang="en" lang="en">English</a></p>`;
+}
+
 function operationsOf(document: OpenApiDocument): LocatedOperation[] {
   return Object.entries(document.paths).flatMap(([path, item]) =>
     Object.entries(item).map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
@@ -75,13 +101,13 @@ function slug(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
 }
 
-function contents(document: OpenApiDocument): Html {
+function contents(document: Shown): Html {
   const located = operationsOf(document);
   const groups = document.tags.map((tag) => {
     const members = located.filter(({ operation }) => operation.tags.includes(tag.name));
     const events = members.length > 0 ? [] : Object.keys(document.webhooks);
     return html`<li>
-      <a class="group" href="#tag-${slug(tag.name)}">${tag.name}</a>
+      <a class="group" href="#tag-${slug(tag.name)}">${document.say(tag.name)}</a>
       <ul>
         ${members.map(
           ({ method, operation }) =>
@@ -95,54 +121,58 @@ function contents(document: OpenApiDocument): Html {
     </li> `;
   });
   const list = html`<ul>
-    <li><a class="group" href="#introduction">Introduction</a></li>
+    <li><a class="group" href="#introduction">${document.say("Introduction")}</a></li>
     ${groups}
-    <li><a class="group" href="#problems">Problems</a></li>
+    <li><a class="group" href="#problems">${document.say("Problems")}</a></li>
   </ul>`;
   // Two copies, one shown: a column beside the text on a wide screen, a fold above it on a narrow one.
-  return html`<nav class="column" aria-label="Contents">${list}</nav>
+  return html`<nav class="column" aria-label="${document.say("Contents")}">${list}</nav>
     <details class="fold">
-      <summary>Contents</summary>
-      <nav aria-label="Contents, folded">${list}</nav>
+      <summary>${document.say("Contents")}</summary>
+      <nav aria-label="${document.say("Contents, folded")}">${list}</nav>
     </details>`;
 }
 
-function introduction(document: OpenApiDocument, links: ReferenceLinks): Html {
+function introduction(document: Shown, links: ReferenceLinks): Html {
   const [server] = document.servers;
   return html`<section id="introduction">
     <h1>${document.info.title}</h1>
     ${prose(document.info.description)}
     <dl class="facts">
-      <dt>Server</dt>
+      <dt>${document.say("Server")}</dt>
       <dd><code>${server?.url}</code></dd>
-      <dt>Authentication</dt>
+      <dt>${document.say("Authentication")}</dt>
       <dd>${spans(document.components.securitySchemes.bearer.description)}</dd>
-      <dt>This document</dt>
-      <dd><a href="${links.json}">OpenAPI 3.1 as JSON</a>, <a href="${links.yaml}">as YAML</a></dd>
+      <dt>${document.say("This document")}</dt>
+      <dd>
+        <a href="${links.json}">${document.say("OpenAPI 3.1 as JSON")}</a>,
+        <a href="${links.yaml}">${document.say("as YAML")}</a>
+      </dd>
     </dl>
   </section>`;
 }
 
-function tagSections(document: OpenApiDocument): Html[] {
+function tagSections(document: Shown): Html[] {
   const located = operationsOf(document);
   return document.tags.flatMap((tag) => {
     const members = located.filter(({ operation }) => operation.tags.includes(tag.name));
     if (members.length === 0) return [];
     return html`<section id="tag-${slug(tag.name)}">
-      <h2>${tag.name}</h2>
+      <h2>${document.say(tag.name)}</h2>
       ${prose(tag.description)} ${members.map((member) => operationArticle(member, document))}
     </section> `;
   });
 }
 
-function resolverOf(document: OpenApiDocument): Resolve {
-  return (schema: JsonSchema) => {
+function resolverOf(document: Shown): Resolve {
+  const resolve = (schema: JsonSchema): JsonSchema => {
     const name = schema.$ref?.replace("#/components/schemas/", "");
     return name === undefined ? schema : (document.components.schemas[name] ?? schema);
   };
+  return Object.assign(resolve, { say: document.say });
 }
 
-function operationArticle({ method, path, operation }: LocatedOperation, document: OpenApiDocument): Html {
+function operationArticle({ method, path, operation }: LocatedOperation, document: Shown): Html {
   const resolve = resolverOf(document);
   const aliases = operation["x-aliases"] ?? [];
   const parameters = operation.parameters.map((one) => parameterOf(one, document));
@@ -150,13 +180,13 @@ function operationArticle({ method, path, operation }: LocatedOperation, documen
   return html`<article id="op-${operation.operationId}">
     <h3><a class="anchor" href="#op-${operation.operationId}">${operation.summary}</a></h3>
     <p class="line"><span class="verb ${method.toLowerCase()}">${method}</span> <code class="path">${path}</code></p>
-    ${aliases.length > 0 && html`<p class="aliases">Also ${aliases.map((alias) => html`<code>${alias}</code> `)}</p>`}
+    ${aliases.length > 0 && html`<p class="aliases">${document.say("Also")} ${aliases.map((alias) => html`<code>${alias}</code> `)}</p>`}
     <div class="both">
       <div class="words">
         ${prose(furtherWords(operation))}
         ${
           parameters.length > 0 &&
-          html`<h4>Parameters</h4>
+          html`<h4>${document.say("Parameters")}</h4>
             ${parameterTables(parameters, resolve)}`
         }
         ${bodyPart(operation, resolve)}
@@ -166,7 +196,7 @@ function operationArticle({ method, path, operation }: LocatedOperation, documen
         ${exampleFolds(operation, document)}
       </div>
     </div>
-    <h4>Answers</h4>
+    <h4>${document.say("Answers")}</h4>
     ${Object.entries(operation.responses).map(([status, answer]) => answerFold(status, answerOf(answer, document), resolve))}
   </article> `;
 }
@@ -183,7 +213,7 @@ function parameterTables(parameters: readonly Parameter[], resolve: Resolve): Ht
     const members = parameters.filter((one) => one.in === place);
     return members.length === 0
       ? []
-      : html`<h5>${title}</h5>
+      : html`<h5>${resolve.say(title)}</h5>
           ${parametersTable(members, resolve)}`;
   });
 }
@@ -191,7 +221,9 @@ function parameterTables(parameters: readonly Parameter[], resolve: Resolve): Ht
 function bodyPart(operation: Operation, resolve: Resolve): Html | null {
   const body = operation.requestBody;
   if (body === undefined) return null;
-  return html`<h4>Body${!body.required && html` <span class="optional">optional</span>`}</h4>
+  return html`<h4>
+      ${resolve.say("Body")}${!body.required && html` <span class="optional">${resolve.say("optional")}</span>`}
+    </h4>
     ${Object.entries(body.content).map(
       ([type, media]) =>
         html`<p class="media"><code>${type}</code> ${spans(body.description)}</p>
@@ -205,11 +237,11 @@ function fold(title: string, content: Html, isOpen: boolean): Html {
   return isOpen ? html`<details open>${inner}</details>` : html`<details>${inner}</details>`;
 }
 
-function exampleFolds(operation: Operation, document: OpenApiDocument): Html[] {
+function exampleFolds(operation: Operation, document: Shown): Html[] {
   return Object.entries(operation.responses).flatMap(([status, answer]) => {
     const media = Object.values(answerOf(answer, document).content ?? {})[0];
     return status.startsWith("2") && media?.example !== undefined
-      ? fold(`Answer ${status}`, jsonBlock(media.example), true)
+      ? fold(`${document.say("Answer")} ${status}`, jsonBlock(media.example), true)
       : [];
   });
 }
@@ -252,16 +284,16 @@ function answerFold(status: string, answer: Answer, resolve: Resolve): Html {
       </details> `;
 }
 
-function webhookSection(document: OpenApiDocument): Html | null {
+function webhookSection(document: Shown): Html | null {
   const deliveries = Object.entries(document.webhooks);
   const tag = document.tags.find((one) => one.name === deliveries[0]?.[1].post.tags[0]);
   if (tag === undefined) return null;
   const resolve = resolverOf(document);
   const headers = (deliveries[0]?.[1].post.parameters ?? []).map((one) => parameterOf(one, document));
   return html`<section id="tag-${slug(tag.name)}">
-    <h2>${tag.name}</h2>
+    <h2>${document.say(tag.name)}</h2>
     ${prose(tag.description)}
-    <h4>Headers of every delivery</h4>
+    <h4>${document.say("Headers of every delivery")}</h4>
     ${parametersTable(headers, resolve)}
     ${deliveries.map(([name, { post }]) => {
       const media: Media | undefined = Object.values(post.requestBody?.content ?? {})[0];
@@ -271,7 +303,9 @@ function webhookSection(document: OpenApiDocument): Html | null {
           <div class="words">
             ${prose(post.description)} ${media !== undefined && fieldsTable(media.schema, resolve)}
           </div>
-          <div class="samples">${media?.example !== undefined && fold("Body", jsonBlock(media.example), true)}</div>
+          <div class="samples">
+            ${media?.example !== undefined && fold(document.say("Body"), jsonBlock(media.example), true)}
+          </div>
         </div>
       </article> `;
     })}
@@ -279,7 +313,7 @@ function webhookSection(document: OpenApiDocument): Html | null {
 }
 
 /** Every code has a fragment of its own here: it is what `type` of a problem points to. */
-function problemSection(document: OpenApiDocument): Html {
+function problemSection(document: Shown): Html {
   const answers = [
     ...Object.values(document.components.responses),
     ...operationsOf(document).flatMap(({ operation }) => Object.values(operation.responses)),
@@ -293,12 +327,13 @@ function problemSection(document: OpenApiDocument): Html {
   }
   const problem = document.components.schemas["Problem"];
   return html`<section id="problems">
-    <h2>Problems</h2>
+    <h2>${document.say("Problems")}</h2>
     <p>
-      A request that fails is answered with <code>application/problem+json</code>. Programs look at <code>code</code>.
+      ${document.say("A request that fails is answered with")} <code>application/problem+json</code>.
+      ${document.say("Programs look at")} <code>code</code>.
     </p>
     ${problem !== undefined && fieldsTable(problem, resolverOf(document))}
-    <h3>All codes</h3>
+    <h3>${document.say("All codes")}</h3>
     ${[...examples]
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
       .map(

@@ -34,6 +34,7 @@ a { color: var(--accent); text-decoration-thickness: 1px; text-underline-offset:
 }
 .top p { margin: 0; }
 .product { font-weight: 650; letter-spacing: -0.01em; }
+.language { margin-left: auto; }
 .version { color: var(--soft); font-size: 0.85rem; }
 main { padding: 0 1.5rem 6rem; min-width: 0; }
 nav ul { list-style: none; margin: 0; padding: 0; }

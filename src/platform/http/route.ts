@@ -52,7 +52,7 @@ export type Route<C> = {
   /** The operation's name, for example `createDocument`; `<product>.<name>` in audit, OpenAPI and logs. */
   readonly operation: string;
   readonly method: Method;
-  /** The canonical path first, then its aliases; `{name}` is a parameter. */
+  /** The canonical path first, then its aliases; `{name}` is a parameter, a last `{name+}` one that may hold slashes. */
   readonly paths: readonly [string, ...string[]];
   /** Scopes that the token must hold, or null where no token is asked for. */
   readonly scopes: readonly string[] | null;

@@ -19,7 +19,11 @@ export type Purpose =
   | "webhook-secrets"
   | "idempotency-answers"
   | "document-links"
-  | "audit-signing";
+  | "audit-signing"
+  | "notifications"
+  | "member-secrets"
+  | "session-signing"
+  | "signatures";
 
 /** The keys of one tenant, as of the last second. */
 export type TenantKeys = {
@@ -36,7 +40,13 @@ export class TenantShreddedError extends Error {
 }
 
 /** What the server keys its own hashes with: token pepper and the like. They outlive rotations of the root key. */
-export type MacPurpose = "token-pepper" | "operator-token" | "link-tokens" | "address-hashes";
+export type MacPurpose =
+  | "token-pepper"
+  | "operator-token"
+  | "link-tokens"
+  | "address-hashes"
+  | "session-tokens"
+  | "one-time-codes";
 
 /**
  * The key hierarchy: root key -> tenant keys -> purpose keys. The root key wraps tenant keys; tenant keys never

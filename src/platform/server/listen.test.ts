@@ -126,6 +126,7 @@ async function start(stage: Stage, limits?: Partial<SocketLimits>, drainSeconds 
     metrics: createMetrics(),
     smoother: createSmoother({ clock: systemClock }),
     readiness: { check: async () => ({}) },
+    refusals: { note: () => undefined },
     limits: { headMs: 15_000, idleMs: 60_000, keepAliveMs: 72_000, ...limits },
   });
 }

@@ -1,14 +1,17 @@
 import { METHODS } from "node:http";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { networkSet } from "../config/settings.ts";
+import type { AppError } from "../errors/errors.ts";
 import { platformError } from "../errors/platform-errors.ts";
 import { ulid } from "../ids/ids.ts";
+import type { Log } from "../log/log.ts";
 import type { Smoother } from "../limits/smoothing.ts";
 import type { OpenCall, Product, Services } from "../product.ts";
+import type { RefusalLog } from "../audit-reading/refusals.ts";
 import { renderFailure, sendAnswer, toAppError } from "./answer.ts";
 import { onMalformedHead } from "./malformed-head.ts";
 import type { Metrics } from "./metrics.ts";
-import { createPipeline, pathOf, type Entered, type Pipeline } from "./pipeline.ts";
+import { createPipeline, isOfDatabase, pathOf, type Entered, type Pipeline } from "./pipeline.ts";
 import { productOfPath, registerRoutes, type Registered } from "./registry.ts";
 import { addOperatorRoutes, type Readiness } from "./health.ts";
 import { inviteBody, SOCKET_LIMITS, socketServer, watchExchanges, type SocketLimits } from "./sockets.ts";
@@ -27,6 +30,8 @@ export type ServerOptions = {
   readonly smoother: Smoother;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
+  /** Counts what is refused to callers that are not known. */
+  readonly refusals: Pick<RefusalLog, "note">;
   readonly limits?: SocketLimits;
 };
 
@@ -48,12 +53,16 @@ const ALL_METHODS = METHODS.filter((method) => method !== "CONNECT");
 export async function listen(options: ServerOptions): Promise<RunningServer> {
   const { services, products } = options;
   const stopping: Stopping = { isStopping: false };
-  const app = await createApp(options, stopping);
-  const pipeline = createPipeline(services, options.smoother);
+  const wiring: Wiring = {
+    options,
+    pipeline: createPipeline(services, options.smoother),
+    entered: new WeakMap(),
+  };
+  const app = await createApp(wiring, stopping);
   addOperatorRoutes(app, options);
-  addRoutes(app, registerRoutes(products, services.config.areResponsesChecked), { options, pipeline });
+  addRoutes(app, registerRoutes(products, services.config.areResponsesChecked), wiring);
   app.setNotFoundHandler((request, reply) =>
-    fail(options, request, reply, platformError("not_found", "No route answers at this path.")),
+    fail(wiring, request, reply, platformError("not_found", "No route answers at this path.")),
   );
   await app.listen({ port: services.config.port, host: services.config.host });
   const { address, port } = addressOf(app);
@@ -75,7 +84,8 @@ function addressOf(app: FastifyInstance): { address: string; port: number } {
 /** Set once, by `drain`. */
 type Stopping = { isStopping: boolean };
 
-async function createApp(options: ServerOptions, stopping: Stopping): Promise<FastifyInstance> {
+async function createApp(wiring: Wiring, stopping: Stopping): Promise<FastifyInstance> {
+  const { options } = wiring;
   const { config } = options.services;
   const proxies = networkSet(config.trustedProxies);
   const serverFactory = await socketServer(config, options.limits ?? SOCKET_LIMITS);
@@ -90,10 +100,10 @@ async function createApp(options: ServerOptions, stopping: Stopping): Promise<Fa
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => refuseHead(error, socket),
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
-      void fail(options, request, reply, error),
+      void fail(wiring, request, reply, error),
   });
   const refuseHead = onMalformedHead(options, watchExchanges(app.server));
-  app.setErrorHandler((error, request, reply) => fail(options, request, reply, error));
+  app.setErrorHandler((error, request, reply) => fail(wiring, request, reply, error));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   addRequestLog(app, options);
@@ -101,7 +111,12 @@ async function createApp(options: ServerOptions, stopping: Stopping): Promise<Fa
   return app;
 }
 
-type Wiring = { readonly options: ServerOptions; readonly pipeline: Pipeline };
+type Wiring = {
+  readonly options: ServerOptions;
+  readonly pipeline: Pipeline;
+  /** Requests whose caller was asked for; each is forgotten with its request. */
+  readonly entered: WeakMap<FastifyRequest, Entered>;
+};
 
 function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wiring): void {
   const taken = new Map<string, Set<string>>();
@@ -121,11 +136,10 @@ function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wir
 }
 
 function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, taken: Map<string, Set<string>>): void {
-  const { options, pipeline } = wiring;
-  const entered = new WeakMap<FastifyRequest, Entered>();
+  const { options, pipeline, entered } = wiring;
   const maxBytes = registered.route.body?.kind === "json" ? registered.route.body.maxBytes : undefined;
   for (const path of registered.paths) {
-    const url = path.replaceAll(/\{([a-z_]+)\}/g, ":$1");
+    const url = path.replace(/\{[a-z_]+\+\}$/, "*").replaceAll(/\{([a-z_]+)\}/g, ":$1");
     const methods = taken.get(url) ?? new Set<string>();
     methods.add(registered.method);
     if (registered.method === "GET") methods.add("HEAD");
@@ -136,8 +150,9 @@ function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, 
       ...(maxBytes === undefined ? {} : { bodyLimit: maxBytes }),
       config: { operation: registered.operation, isOpen: registered.isOpen },
       async onRequest(request, reply) {
-        const open = openCallOf(options, request, reply);
-        entered.set(request, { open, caller: await pipeline.enter(registered, request, reply, open) });
+        const state = await pipeline.enter(registered, request, openCallOf(options, request, reply));
+        entered.set(request, state);
+        pipeline.admit(registered, reply, state);
         inviteBody(request.raw, reply.raw);
       },
       async handler(request, reply) {
@@ -192,13 +207,14 @@ function plainAddress(address: string): string {
 }
 
 async function fail(
-  options: ServerOptions,
+  wiring: Wiring,
   request: FastifyRequest,
   reply: FastifyReply,
   error: unknown,
 ): Promise<FastifyReply> {
+  const { options } = wiring;
   const log = options.services.log.child({ requestId: request.id });
-  const known = toAppError(error, log);
+  const known = await onRecord(wiring, request, toAppError(error, log), log);
   const path = pathOf(request);
   const dialect = productOfPath(options.products, path).dialect;
   const context = { requestId: request.id, path, now: options.services.clock.now() };
@@ -206,6 +222,31 @@ async function fail(
   if (hasBody(request) && !request.raw.complete) reply.header("connection", "close");
   await sendAnswer(reply, renderFailure(known, dialect, context));
   return reply;
+}
+
+/** Every failure leaves a trace before its answer leaves; when the audit log takes none, the answer is that. */
+async function onRecord(
+  { options, pipeline, entered }: Wiring,
+  request: FastifyRequest,
+  failure: AppError,
+  log: Log,
+): Promise<AppError> {
+  const state = entered.get(request);
+  const known = state?.known ?? null;
+  const now = options.services.clock.now();
+  // Once its body is read, a request may have lost its socket and with it its address.
+  const source = state?.open.remoteAddress ?? plainAddress(request.ip);
+  const isOnlyCounted = known === null || failure.row.status === 429 || isOfDatabase(failure);
+  if (isOnlyCounted) options.refusals.note(source, failure.row.wire, now);
+  if (known === null) return failure;
+  try {
+    await pipeline.recordFailure(known, failure);
+    return failure;
+  } catch (error) {
+    const unwritten = toAppError(error, log);
+    options.refusals.note(source, unwritten.row.wire, now);
+    return unwritten;
+  }
 }
 
 function hasBody(request: FastifyRequest): boolean {

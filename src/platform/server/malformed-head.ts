@@ -37,7 +37,9 @@ function answer(options: ServerOptions, error: ParseError, socket: Socket): void
   const head = (error.rawPacket ?? Buffer.alloc(0)).toString("latin1");
   const path = /^[A-Z]+ (\/[^\s?]*)/.exec(head)?.[1] ?? "/";
   const requestId = `req_${ulid()}`;
-  const failure = renderFailure(describe(error), productOfPath(options.products, path).dialect, {
+  const described = describe(error);
+  options.refusals.note(socket.remoteAddress ?? "", described.row.wire, options.services.clock.now());
+  const failure = renderFailure(described, productOfPath(options.products, path).dialect, {
     requestId,
     path,
     now: options.services.clock.now(),

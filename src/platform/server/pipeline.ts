@@ -10,10 +10,12 @@ import { claimKey, readIdempotencyKey, type Claim } from "../idempotency/idempot
 import type { StoredAnswer } from "../idempotency/schema.ts";
 import { rateLimitHeaders } from "../limits/ratelimit-headers.ts";
 import type { Smoother } from "../limits/smoothing.ts";
+import { recordedIn } from "../audit/noted.ts";
 import type { Call, Caller, OpenCall, Services } from "../product.ts";
 import { renderFailure, renderSuccess, sendAnswer, sendRaw } from "./answer.ts";
 import { NotedScopes } from "./noted-scopes.ts";
 import type { AnyParser, Registered } from "./registry.ts";
+import { failureDetails, outcomeOf, Trail } from "./trail.ts";
 
 /** Seconds of the full rate that a token may use at once after a pause. */
 const BURST_SECONDS = 2;
@@ -23,29 +25,41 @@ const BURST_SECONDS = 2;
  * body, its schema, idempotency, the operation, the answer.
  */
 export type Pipeline = {
-  /** Before the body: who calls, may they, do they call too often. */
-  enter(registered: Registered, request: FastifyRequest, reply: FastifyReply, open: OpenCall): Promise<Caller | null>;
+  /** Before the body: who calls. What happens from here on is on record under their name. */
+  enter(registered: Registered, request: FastifyRequest, open: OpenCall): Promise<Entered>;
+  /** Before the body: may they, do they call too often. */
+  admit(registered: Registered, reply: FastifyReply, entered: Entered): void;
   /** After the body. Sends the answer of a success; throws every failure. */
   carryOut(registered: Registered, request: FastifyRequest, reply: FastifyReply, entered: Entered): Promise<void>;
+  /** Puts a failure of somebody who had entered on record, before its answer leaves. */
+  recordFailure(known: Known, error: AppError): Promise<void>;
 };
 
-export type Entered = { readonly open: OpenCall; readonly caller: Caller | null };
+/** A request whose caller is known. */
+export type Known = { readonly caller: Caller; readonly trail: Trail };
+export type Entered = { readonly open: OpenCall; readonly known: Known | null };
 
 export function createPipeline(services: Services, smoother: Smoother): Pipeline {
   const rate = services.config.requestsPerSecond;
+  const throttled = new ThrottledMinutes();
   return {
-    async enter(registered, request, reply, open) {
-      if (registered.isOpen) return null;
+    async enter(registered, request, open) {
+      if (registered.isOpen) return { open, known: null };
       const caller = await registered.product.authenticate(request.raw, open);
-      refuseMissingScopes(caller, registered.route.scopes ?? []);
-      const taken = smoother.take(caller.credentialId, { perSecond: rate, burst: rate * BURST_SECONDS });
+      const [path] = registered.route.paths;
+      const trail = new Trail({ open, caller, operation: registered.operation, path, params: request.params });
+      return { open, known: { caller, trail } };
+    },
+    admit(registered, reply, { known }) {
+      if (registered.isOpen || known === null) return;
+      refuseMissingScopes(known.caller, registered.route.scopes ?? []);
+      const taken = smoother.take(known.caller.credentialId, { perSecond: rate, burst: rate * BURST_SECONDS });
       reply.headers(rateLimitHeaders("default", { limit: rate * BURST_SECONDS, windowSeconds: BURST_SECONDS }, taken));
       if (!taken.isAllowed) {
         throw platformError("rate_limited", `This token may make ${rate} requests a second.`, {
           retryAfterSeconds: taken.retryAfterSeconds,
         });
       }
-      return caller;
     },
     async carryOut(registered, request, reply, entered) {
       const input = readInput(registered, request);
@@ -53,10 +67,36 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
         await sendOutcome(registered, reply, await registered.route.handle(entered.open, input as never), entered.open);
         return;
       }
-      if (entered.caller === null) throw new Error(`${registered.operation} was entered without a caller`);
-      await carryOutAs(registered, reply, { open: entered.open, caller: entered.caller, input, request });
+      if (entered.known === null) throw new Error(`${registered.operation} was entered without a caller`);
+      await carryOutAs(registered, reply, { open: entered.open, ...entered.known, input, request });
+    },
+    async recordFailure({ caller, trail }, error) {
+      if (isOfDatabase(error)) return;
+      if (error.row.status === 429 && !throttled.isFirst(caller.credentialId, services.clock.now())) return;
+      await trail.leaveFailure(error);
     },
   };
+}
+
+/** The database takes no row now; the refusal is counted in memory instead. */
+export function isOfDatabase(error: AppError): boolean {
+  return error.area === "platform" && ["unavailable", "audit_unavailable"].includes(error.code);
+}
+
+const MAX_THROTTLED = 10_000;
+const MINUTE_MS = 60_000;
+
+/** A token that calls too often leaves one row a minute: a flood of requests must not become a flood of rows. */
+class ThrottledMinutes {
+  readonly #minutes = new Map<string, number>();
+
+  isFirst(credentialId: string, now: Date): boolean {
+    const minute = Math.floor(now.getTime() / MINUTE_MS);
+    if (this.#minutes.get(credentialId) === minute) return false;
+    if (this.#minutes.size >= MAX_THROTTLED) this.#minutes.clear();
+    this.#minutes.set(credentialId, minute);
+    return true;
+  }
 }
 
 function refuseMissingScopes(caller: Caller, wanted: readonly string[]): void {
@@ -70,6 +110,7 @@ type Input = RouteInput<Record<string, unknown>, Record<string, unknown>, unknow
 type Work = {
   readonly open: OpenCall;
   readonly caller: Caller;
+  readonly trail: Trail;
   readonly input: Input;
   readonly request: FastifyRequest;
 };
@@ -81,7 +122,9 @@ async function carryOutAs(registered: Registered & { isOpen: false }, reply: Fas
   const key = registered.route.method === "POST" ? readIdempotencyKey(header, "uuid-v4") : null;
   if (key === null) {
     const call = callOf(work, keys, null);
-    await sendOutcome(registered, reply, await registered.route.handle(call, input as never), open);
+    const value = await registered.route.handle(call, input as never);
+    if (!work.trail.isLeft) await work.trail.leave("success");
+    await sendOutcome(registered, reply, value, open);
     return;
   }
   const claimed = await claimKey(
@@ -97,6 +140,8 @@ async function carryOutAs(registered: Registered & { isOpen: false }, reply: Fas
   );
   if ("replay" in claimed) {
     refuseMissingScopes(caller, claimed.replay.scopes);
+    const { status } = claimed.replay.answer;
+    await work.trail.leave(status < 400 ? "success" : "failed", { status, is_replay: true });
     reply.header("idempotent-replayed", "true");
     await sendAnswer(reply, claimed.replay.answer);
     // A client that went away before its end has not seen the secret; it may ask again.
@@ -128,7 +173,7 @@ async function underClaim(
   keys: Call["keys"],
   claim: Claim,
 ): Promise<StoredAnswer> {
-  const { open, caller, input, noted } = work;
+  const { open, input, noted } = work;
   let stored: StoredAnswer | null = null;
   const keep: Keep = {
     begin() {
@@ -144,7 +189,7 @@ async function underClaim(
     const value = await registered.route.handle(callOf(work, keys, keep), input as never);
     if (stored !== null) return stored;
     // The operation changed nothing in a transaction of its own; its answer is stored all the same.
-    await open.services.db.tenant(caller.tenantId, (tx) => keep.answer(tx, value));
+    await transact(work, keep, async () => value);
     return stored ?? renderSuccess(registered.route.answer, value, open.requestId, open.now);
   } catch (error) {
     if (stored === null && isLasting(error)) return keepFailure(registered, work, claim, error);
@@ -159,13 +204,15 @@ async function keepFailure(
   claim: Claim,
   error: AppError,
 ): Promise<StoredAnswer> {
-  const { open, caller, request, noted } = work;
+  const { open, caller, request, noted, trail } = work;
   const context = { requestId: open.requestId, path: pathOf(request), now: open.now };
   const failure = renderFailure(error, registered.product.dialect, context);
   try {
-    await open.services.db.tenant(caller.tenantId, (tx) =>
-      claim.complete(tx, { answer: failure, scopes: [...noted.found] }),
-    );
+    await open.services.db.tenant(caller.tenantId, async (tx) => {
+      await trail.leaveIn(tx, outcomeOf(error), failureDetails(error));
+      await claim.complete(tx, { answer: failure, scopes: [...noted.found] });
+    });
+    trail.note([outcomeOf(error)]);
     return failure;
   } catch (lost) {
     await claim.release();
@@ -187,21 +234,34 @@ function callOf(work: Work, keys: Call["keys"], keep: Keep | null): Call {
     ...open,
     caller,
     keys,
-    read: (run) => db.tenant(caller.tenantId, run),
-    write: (run) =>
-      db.tenant(caller.tenantId, async (tx) => {
-        keep?.begin();
-        const value = await run(tx);
-        await keep?.answer(tx, value);
-        return value;
-      }),
+    // What only reads has its row in the transaction of its reading; what reads before it writes has it in the later one.
+    read: (run) => (isReading(work.request) ? transact(work, null, run) : db.tenant(caller.tenantId, run)),
+    write: (run) => transact(work, keep, run),
     writeFor: (answer, run) =>
-      db.tenant(caller.tenantId, async (tx) => {
-        keep?.begin();
+      transact(work, keep === null ? null : { ...keep, answer: async () => undefined }, async (tx) => {
         await Promise.all([run(tx), keep?.answer(tx, answer)]);
         return answer;
       }),
   };
+}
+
+function isReading(request: FastifyRequest): boolean {
+  return request.method === "GET" || request.method === "HEAD";
+}
+
+/** One transaction of a request: its own statements, its audit row where it wrote none itself, its stored answer. */
+async function transact<T>(work: Work, keep: Keep | null, run: (tx: Tx) => Promise<T>): Promise<T> {
+  const { open, caller, trail } = work;
+  let outcomes: ReturnType<typeof recordedIn> = [];
+  const value = await open.services.db.tenant(caller.tenantId, async (tx) => {
+    keep?.begin();
+    const result = await run(tx);
+    await Promise.all([trail.leaveIn(tx, "success"), keep?.answer(tx, result)]);
+    outcomes = recordedIn(tx);
+    return result;
+  });
+  trail.note(outcomes);
+  return value;
 }
 
 function fingerprint(registered: Registered, work: Work): Buffer {
@@ -219,12 +279,21 @@ function fingerprint(registered: Registered, work: Work): Buffer {
 function readInput(registered: Registered, request: FastifyRequest): Input {
   const { body } = registered.route;
   return {
-    params: parse(registered.params, request.params, "The path is not valid."),
+    params: parse(registered.params, paramsOf(registered, request), "The path is not valid."),
     query: parse(registered.query, request.query, "The query is not valid."),
     body: body?.kind === "json" ? readJson(registered, request.body, body.isOptional ?? false) : null,
     headers: singleHeaders(request),
     stream: body?.kind === "stream" ? (request.body instanceof Readable ? request.body : Readable.from([])) : null,
   };
+}
+
+/** What stands for a last `{name+}` of the path, slashes and all, under its name. */
+function paramsOf(registered: Registered, request: FastifyRequest): unknown {
+  const name = /\{([a-z_]+)\+\}$/.exec(registered.paths[0] ?? "")?.[1];
+  const { params } = request;
+  if (name === undefined || typeof params !== "object" || params === null || !("*" in params)) return params;
+  const { "*": rest, ...others } = params;
+  return { ...others, [name]: rest };
 }
 
 function parse(parser: AnyParser | null, value: unknown, title: string): Record<string, unknown> {

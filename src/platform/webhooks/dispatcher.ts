@@ -4,6 +4,7 @@ import { Bell } from "./bell.ts";
 import { createFanOut } from "./fan-out.ts";
 import { LaneLoader } from "./lane-loader.ts";
 import { LaneRunner } from "./lane-runner.ts";
+import type { OnDisabled } from "./recorder.ts";
 import { updateAllLanesFree } from "./store/queue.ts";
 
 const IDLE_MS = 1_000;
@@ -20,6 +21,8 @@ export type WebhookOptions = {
   readonly products: readonly Pick<Product, "name">[];
   /** No other process works on this database: lanes that a dead process held are free at once. */
   readonly isAlone?: boolean;
+  /** For a mail to whoever looks after the endpoint. */
+  readonly onDisabled?: OnDisabled;
   /** How long a stop waits for deliveries under way. Default 5 s. */
   readonly drainMs?: number;
 };
@@ -32,13 +35,14 @@ export type Webhooks = {
 /** Hands events to endpoints and sends deliveries until stopped. Any number of processes may do so at once. */
 export function startWebhooks(options: WebhookOptions): Webhooks {
   const { db, log, clock, keyring, outbound, eventHints } = options.services;
+  const { onDisabled } = options;
   const owner = ulid();
   const now = () => clock.now();
   const newEvents = new Bell();
   const newDeliveries = new Bell();
   const fanOut = createFanOut({ db, log, now });
   const loader = new LaneLoader({ db, keyring, log, owner, families: familiesOf(options.products), now });
-  const lanes = new LaneRunner({ db, log, outbound, loader, owner, now }, () => newDeliveries.ring());
+  const lanes = new LaneRunner({ db, log, outbound, loader, owner, now, onDisabled }, () => newDeliveries.ring());
   const stopping = new AbortController();
   const unlisten = eventHints.onHint(() => {
     newEvents.ring();

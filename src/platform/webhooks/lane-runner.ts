@@ -5,7 +5,7 @@ import { Bell } from "./bell.ts";
 import { afterFailure, afterSuccess, isBeyondHope, isBreakerOpen } from "./health.ts";
 import { FAULT_PAUSE_MS, LEASE_MS, type LaneLoader } from "./lane-loader.ts";
 import { LaneTurns, type Lane } from "./lanes.ts";
-import { recordBatch } from "./recorder.ts";
+import { recordBatch, type OnDisabled } from "./recorder.ts";
 import { nextAttemptAt } from "./schedule.ts";
 import { sendAttempt, type AttemptResult } from "./sender.ts";
 import { signedHeaders } from "./signing.ts";
@@ -27,6 +27,7 @@ export type LaneRunnerOptions = {
   readonly loader: LaneLoader;
   readonly owner: string;
   readonly now: () => Date;
+  readonly onDisabled?: OnDisabled | undefined;
 };
 
 type Result = { readonly lane: Lane; readonly record: AttemptRecord; readonly endedAtMs: number };
@@ -178,10 +179,10 @@ export class LaneRunner {
   }
 
   async #recordTenant(tenantId: string, batch: { results: readonly Result[]; lanes: readonly Lane[] }): Promise<void> {
-    const { db, log, owner, now } = this.#options;
+    const { db, log, owner, now, onDisabled } = this.#options;
     const records = batch.results.map((result) => result.record);
     try {
-      await recordBatch({ db, log, owner, now: now() }, tenantId, { records, lanes: batch.lanes });
+      await recordBatch({ db, log, owner, now: now(), onDisabled }, tenantId, { records, lanes: batch.lanes });
       for (const { lane } of batch.results) lane.unrecorded -= 1;
     } catch (error) {
       log.error({ error, tenantId, attempts: records.length }, "attempts could not be written down");

@@ -15,6 +15,16 @@ import {
   type GivenBack,
 } from "./store/queue.ts";
 
+/**
+ * Told inside the transaction that disables an endpoint, so that a mail about it goes out if and only if it is disabled.
+ * May run again with that transaction.
+ */
+export type OnDisabled = (
+  tx: Tx,
+  tenantId: string,
+  disabled: { readonly endpointId: string; readonly reason: string; readonly at: Date },
+) => Promise<void>;
+
 /** What is written down at once for one tenant. */
 export type RecordBatch = { readonly records: readonly AttemptRecord[]; readonly lanes: readonly Lane[] };
 
@@ -23,7 +33,7 @@ export type RecordBatch = { readonly records: readonly AttemptRecord[]; readonly
  * the database takes back is sent again, the same bytes under the same id.
  */
 export async function recordBatch(
-  context: { db: Database; log: Log; owner: string; now: Date },
+  context: { db: Database; log: Log; owner: string; now: Date; onDisabled?: OnDisabled | undefined },
   tenantId: string,
   batch: RecordBatch,
 ): Promise<void> {
@@ -59,7 +69,7 @@ async function recordAttempts(tx: Tx, tenantId: string, records: readonly Attemp
 async function giveBack(
   tx: Tx,
   tenantId: string,
-  held: { owner: string; now: Date; lanes: readonly Lane[] },
+  held: { owner: string; now: Date; lanes: readonly Lane[]; onDisabled?: OnDisabled | undefined },
 ): Promise<Lane[]> {
   const { owner, now } = held;
   if (held.lanes.length === 0) return [];
@@ -72,7 +82,10 @@ async function giveBack(
     if (!isSameHealth(closing.health, lane.loadedHealth)) {
       await updateHealth(tx, tenantId, { endpointId, health: closing.health });
     }
-    if (await disableIfAsked(tx, tenantId, { lane, now })) disabled.push(lane);
+    if (await disableIfAsked(tx, tenantId, { lane, now })) {
+      await held.onDisabled?.(tx, tenantId, { endpointId, reason: lane.disable ?? "", at: now });
+      disabled.push(lane);
+    }
     returned.push({ endpointId, take: takeOf(closing.health), pausedUntil: closing.pausedUntil });
   }
   const endpointIds = lanes.map((lane) => lane.endpointId);

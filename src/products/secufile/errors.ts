@@ -27,6 +27,13 @@ export const secufileErrors = {
   },
   content_interrupted: { status: 400, wire: "content_interrupted", title: "The content broke off", retry: "now" },
   content_damaged: { status: 500, wire: "content_damaged", title: "The stored content is damaged", retry: "no" },
+  signature_not_found: {
+    status: 404,
+    wire: "signature_not_found",
+    title: "Signature request not found",
+    retry: "no",
+  },
+  signature_ended: { status: 409, wire: "signature_ended", title: "The signature request has ended", retry: "no" },
   key_not_found: { status: 404, wire: "key_not_found", title: "Key not found", retry: "no" },
   key_not_held: {
     status: 409,

@@ -26,6 +26,41 @@ const objectFailed = z.strictObject({
   reason: z.string().max(500).meta({ description: "Why the ciphertext could not be stored." }),
 });
 
+const signature = z.strictObject({
+  signature_id: z.string().max(30),
+  document_id: z.string().max(30),
+  status: z.enum(["pending", "viewed", "partially_signed", "completed", "declined", "expired", "cancelled"]),
+  signer: z
+    .strictObject({
+      signer_id: z.string().max(30),
+      email: z.string().max(254),
+      role: z.string().max(100),
+      state: z.enum(["waiting", "invited", "viewed", "signed", "declined", "delegated"]),
+    })
+    .nullable()
+    .meta({ description: "Who did it; null where nobody of the signers did." }),
+  reason: z
+    .string()
+    .max(1000)
+    .nullable()
+    .meta({ description: "Why it was declined or cancelled, where that was said." }),
+  at: z.string().max(40),
+});
+
+const signatureExample = {
+  signature_id: "sig_01KB2Q6V9XJ4M8T3RZ5C7D1E0F",
+  document_id: "doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F",
+  signer: null,
+  reason: null,
+  at: "2026-11-22T09:30:00.000Z",
+};
+
+const signerExample = {
+  signer_id: "sgn_01KB2Q6V9XJ4M8T3RZ5C7D1E0F",
+  email: "client@example.com",
+  role: "buyer",
+};
+
 const example = {
   document_id: "doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F",
   bucket: "default",
@@ -50,7 +85,49 @@ export const secufileEvents = {
     data: objectFailed,
     example: { ...example, reason: "the address answered 404" },
   },
+  "signature.requested": {
+    summary: "Signatures on a document were asked for.",
+    data: signature,
+    example: { ...signatureExample, status: "pending" },
+  },
+  "signature.viewed": {
+    summary: "A signer opened the request.",
+    data: signature,
+    example: { ...signatureExample, status: "viewed", signer: { ...signerExample, state: "viewed" } },
+  },
+  "signature.signed": {
+    summary: "A signer signed.",
+    data: signature,
+    example: { ...signatureExample, status: "partially_signed", signer: { ...signerExample, state: "signed" } },
+  },
+  "signature.declined": {
+    summary: "A signer declined, which ends the request.",
+    data: signature,
+    example: {
+      ...signatureExample,
+      status: "declined",
+      signer: { ...signerExample, state: "declined" },
+      reason: "The price is not the agreed one.",
+    },
+  },
+  "signature.completed": {
+    summary: "All signers have signed.",
+    data: signature,
+    example: { ...signatureExample, status: "completed" },
+  },
+  "signature.expired": {
+    summary: "The time of a request was over before all had signed.",
+    data: signature,
+    example: { ...signatureExample, status: "expired" },
+  },
+  "signature.cancelled": {
+    summary: "A request was cancelled, by its sender or because its document is gone.",
+    data: signature,
+    example: { ...signatureExample, status: "cancelled", reason: "the document was deleted" },
+  },
 } as const satisfies Record<string, EventRow>;
 
 export type ObjectUploaded = z.output<typeof objectUploaded>;
+export type SignatureEvent = z.output<typeof signature>;
+export type SignatureEventName = Extract<keyof typeof secufileEvents, `signature.${string}`>;
 export type ObjectFailed = z.output<typeof objectFailed>;

@@ -3,7 +3,14 @@ import type { Services } from "../../platform/product.ts";
 import { deleteBlob, sweepOrphanBlobs } from "./operations/blobs.ts";
 import { FETCH_ATTEMPTS } from "./operations/documents.ts";
 import { failStaleFetches, fetchDocument } from "./operations/fetch.ts";
-import { deleteBlobPayload, emptyPayload, fetchDocumentPayload } from "./schema.ts";
+import { expireSignature, inviteSigners } from "./operations/invitations.ts";
+import {
+  deleteBlobPayload,
+  emptyPayload,
+  expireSignaturePayload,
+  fetchDocumentPayload,
+  inviteSignersPayload,
+} from "./schema.ts";
 
 /** What SecuFile does in the background. */
 export function secufileJobs(services: Services): JobDefinition[] {
@@ -20,6 +27,18 @@ export function secufileJobs(services: Services): JobDefinition[] {
       maxAttempts: 3,
       schedule: "17 4 * * *",
       handle: (_payload, run) => failStaleFetches(services, run),
+    }),
+    job({
+      name: "secufile.inviteSigners",
+      payload: inviteSignersPayload,
+      maxAttempts: 25,
+      handle: (payload) => inviteSigners(services, payload),
+    }),
+    job({
+      name: "secufile.expireSignature",
+      payload: expireSignaturePayload,
+      maxAttempts: 25,
+      handle: (payload) => expireSignature(services, payload),
     }),
     job({
       name: "secufile.deleteBlob",

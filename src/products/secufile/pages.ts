@@ -2,6 +2,12 @@ import type { Readable } from "node:stream";
 import { html, type Html } from "../../platform/http/html.ts";
 import type { RawAnswer } from "../../platform/http/route.ts";
 import type { ByteRange } from "./byte-range.ts";
+import { consentTexts, type Locale } from "./consent.ts";
+import { withoutUnseen } from "./sign-form.ts";
+import { SIGN_STYLE } from "./sign-style.ts";
+import type { Notice, SignerView, SignFacts, SignPage, Typed } from "./sign-view.ts";
+import { signWords } from "./sign-words.ts";
+import { codeChannel, isOpenStatus, maskEmail } from "./signature.ts";
 
 /** Ciphertext or a range of it, for whoever downloads it. */
 export function renderContent(content: {
@@ -42,111 +48,301 @@ function disposition(filename: string): string {
   return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
 }
 
-/** What the page tells. */
-export type SignPageFacts = {
-  readonly sender: string;
-  readonly document: {
-    readonly filename: string;
-    readonly status: "pending" | "stored" | "failed";
-    readonly size_bytes: string | null;
-    readonly sha256: Buffer | null;
-    readonly created_at: Date;
-  };
-  readonly signers: readonly { readonly email: string; readonly role: string; readonly name: string | null }[];
-};
-
 /** Nothing runs, nothing is loaded but our own style sheet; the address, a secret, is told to nobody. */
 const HEADERS = {
   "content-type": "text/html; charset=utf-8",
   "content-security-policy":
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   "referrer-policy": "no-referrer",
   "x-content-type-options": "nosniff",
   "x-robots-tag": "noindex, nofollow",
   "cache-control": "no-store",
+  vary: "accept-language",
 };
 
-const STATUS_TEXT = {
-  pending: "The encrypted document has not arrived on this server yet.",
-  stored: "The encrypted document is stored on this server.",
-  failed: "The encrypted document could not be stored; the sender has to send it again.",
-} as const;
+type Drawn = { readonly status: number; readonly title: string; readonly main: Html };
+type SignerPage = Extract<SignPage, { kind: "signer" }>;
 
-/** The page of a signature request as it stands; null: there is none. Signing is not offered here, and the page says so. */
-export function renderSignPage(facts: SignPageFacts | null): RawAnswer {
-  const page = html`<!doctype html>
-    <html lang="en">
+/** The page of a link as it stands, in a language. */
+export function renderSignPage(page: SignPage, locale: Locale): RawAnswer {
+  const words = signWords[locale];
+  const { status, title, main } = drawn(page, locale);
+  const language = (other: Locale, name: string): Html =>
+    locale === other
+      ? html`<a href="?lang=${other}" lang="${other}" hreflang="${other}" aria-current="true">${name}</a>`
+      : html`<a href="?lang=${other}" lang="${other}" hreflang="${other}">${name}</a>`;
+  const text = html`<!doctype html>
+    <html lang="${locale}">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>Signature request</title>
+        <title>${title}</title>
         <link rel="stylesheet" href="/v1/secufile/sign.css" />
       </head>
       <body>
-        <main>${facts === null ? NOTHING : requestOf(facts)}</main>
+        <a class="skip" href="#main">${words.skip}</a>
+        <nav aria-label="${words.language}">${language("en", "English")} ${language("fr", "Français")}</nav>
+        <main id="main">${main}</main>
       </body>
     </html> `;
-  return { status: facts === null ? 404 : 200, headers: HEADERS, body: page.toString() };
+  const retry = page.kind === "limited" ? { "retry-after": String(page.retryAfterSeconds) } : {};
+  return { status, headers: { ...HEADERS, "content-language": locale, ...retry }, body: text.toString() };
 }
 
-const NOTHING = html`<h1>This link leads nowhere</h1>
-  <p>It is not complete, or the document was deleted. Ask whoever sent it to you for a new one.</p>`;
+function drawn(page: SignPage, locale: Locale): Drawn {
+  const words = signWords[locale];
+  if (page.kind === "nothing") return told(404, words.nothingTitle, words.nothingText);
+  if (page.kind === "refused") return told(403, words.refusedTitle, words.refusedText);
+  if (page.kind === "limited") {
+    return told(429, words.limitedTitle, `${words.limitedText} ${Math.ceil(page.retryAfterSeconds / 60)}`);
+  }
+  return page.kind === "envelope" ? drawEnvelope(page.facts, page.notice, locale) : drawSigner(page, locale);
+}
 
-function requestOf({ sender, document, signers }: SignPageFacts): Html {
-  return html`<h1>Signature request</h1>
-    <p>${sender} asks for signatures on this document.</p>
+function told(status: number, title: string, text: string): Drawn {
+  return {
+    status,
+    title,
+    main: html`<h1>${title}</h1>
+      <p>${text}</p>`,
+  };
+}
+
+function drawEnvelope(facts: SignFacts, notice: Notice | null, locale: Locale): Drawn {
+  const words = signWords[locale];
+  const isOpen = isOpenStatus(facts.status);
+  const ask = html`<h2>${words.askTitle}</h2>
+    <p>${words.askText}</p>
+    <form method="post" action="?lang=${locale}">
+      <label for="email">${words.email}</label>
+      <input type="email" id="email" name="email" autocomplete="email" required maxlength="254" />
+      <button name="act" value="ask">${words.send}</button>
+    </form>`;
+  return {
+    status: isOpen ? 200 : 410,
+    title: words.title,
+    main: html`<h1>${isOpen ? words.title : words.endedTitle}</h1>
+      ${isOpen && noticeOf(notice, locale)} ${endOf(facts, locale)} ${requestOf(facts, locale)}
+      ${peopleOf(facts, locale, null)} ${isOpen && ask}`,
+  };
+}
+
+function drawSigner(page: SignerPage, locale: Locale): Drawn {
+  const words = signWords[locale];
+  const { facts, signer, notice } = page;
+  if (signer.state === "signed") return drawSigned(page, locale);
+  if (signer.state === "declined") return told(200, words.declinedTitle, words.declinedText);
+  if (signer.state === "delegated") return told(200, words.delegatedTitle, words.delegatedText);
+  if (page.isReplaced) return told(410, words.endedTitle, words.replaced);
+  if (!isOpenStatus(facts.status)) {
+    return {
+      status: 410,
+      title: words.endedTitle,
+      main: html`<h1>${words.endedTitle}</h1>
+        ${endOf(facts, locale)}`,
+    };
+  }
+  if (!page.isDue) return told(410, words.title, words.notTurn);
+  if (signer.state !== "viewed") return drawClosed(facts, locale);
+  return {
+    status: 200,
+    title: words.title,
+    main: html`<h1>${words.title}</h1>
+      ${noticeOf(notice, locale)} ${requestOf(facts, locale)} ${messageOf(facts, locale)}
+      ${peopleOf(facts, locale, signer)} ${actsOf(page, locale)}`,
+  };
+}
+
+function drawClosed(facts: SignFacts, locale: Locale): Drawn {
+  const words = signWords[locale];
+  return {
+    status: 200,
+    title: words.title,
+    main: html`<h1>${words.title}</h1>
+      <p><bdi>${withoutUnseen(facts.sender)}</bdi> ${words.asks}</p>
+      <form method="post" action="?lang=${locale}">
+        <p>${words.openText}</p>
+        <button name="act" value="open">${words.open}</button>
+      </form>`,
+  };
+}
+
+function drawSigned({ facts, signer, evidenceId }: SignerPage, locale: Locale): Drawn {
+  const words = signWords[locale];
+  return {
+    status: 200,
+    title: words.signedTitle,
+    main: html`<h1>${words.signedTitle}</h1>
+      <p class="good" role="status">${words.signedText}</p>
+      <dl>
+        <dt>${words.document}</dt>
+        <dd><bdi>${withoutUnseen(facts.filename)}</bdi></dd>
+        <dt>${words.at}</dt>
+        <dd>${signer.ended_at === null ? "" : instant(signer.ended_at)}</dd>
+        <dt>${words.evidence}</dt>
+        <dd><code>${evidenceId}</code></dd>
+        <dt>${words.status}</dt>
+        <dd>${words.statuses[facts.status]}</dd>
+      </dl>
+      ${peopleOf(facts, locale, signer)}`,
+  };
+}
+
+function noticeOf(notice: Notice | null, locale: Locale): Html | null {
+  if (notice === null) return null;
+  const text = signWords[locale].notices[notice];
+  return notice === "link_sent" || notice === "code_sent"
+    ? html`<p class="good" role="status">${text}</p>`
+    : html`<p class="warn" role="alert">${text}</p>`;
+}
+
+function endOf({ status }: SignFacts, locale: Locale): Html | null {
+  if (status === "pending" || status === "viewed" || status === "partially_signed") return null;
+  return html`<p class="note">${signWords[locale].ended[status]}</p>`;
+}
+
+function requestOf(facts: SignFacts, locale: Locale): Html {
+  const words = signWords[locale];
+  const { document } = facts;
+  return html`<p><bdi>${withoutUnseen(facts.sender)}</bdi> ${words.asks}</p>
     <dl>
-      <dt>Document</dt>
-      <dd>${document.filename}</dd>
-      <dt>State</dt>
-      <dd>${STATUS_TEXT[document.status]}</dd>
-      <dt>Requested</dt>
-      <dd>${document.created_at.toISOString().slice(0, 16).replace("T", " ")} UTC</dd>
-      ${sizeOf(document.size_bytes)} ${hashOf(document.sha256)}
-    </dl>
-    <h2>Who is asked to sign</h2>
-    <ul>
-      ${signers.map((signer) => html`<li>${signer.name ?? maskEmail(signer.email)}, as ${signer.role}</li>`)}
-    </ul>
-    <p class="note">
-      Nobody has signed. This server does not take signatures on this page yet; the sender will tell you how to go on.
-    </p>`;
+      <dt>${words.document}</dt>
+      <dd><bdi>${withoutUnseen(facts.filename)}</bdi></dd>
+      <dt>${words.state}</dt>
+      <dd>${words.content[document?.status ?? "deleted"]}</dd>
+      ${entry(words.sizeEncrypted, sizeOf(document?.size_bytes ?? null, locale))}
+      ${hash(words.hashCipher, document?.sha256 ?? null)} ${hash(words.hashPlain, facts.plaintextSha256)}
+      <dt>${words.requested}</dt>
+      <dd>${instant(facts.createdAt)}</dd>
+      <dt>${words.validUntil}</dt>
+      <dd>${instant(facts.expiresAt)}</dd>
+      <dt>${words.status}</dt>
+      <dd>${words.statuses[facts.status]}</dd>
+    </dl>`;
 }
 
-function sizeOf(bytes: string | null): Html | null {
-  return bytes === null
+function entry(label: string, value: string | null): Html | null {
+  return value === null
     ? null
-    : html`<dt>Size, encrypted</dt>
-        <dd>${Number(bytes).toLocaleString("en")} bytes</dd>`;
+    : html`<dt>${label}</dt>
+        <dd>${value}</dd>`;
 }
 
-function hashOf(sha256: Buffer | null): Html | null {
+function hash(label: string, sha256: Buffer | null): Html | null {
   return sha256 === null
     ? null
-    : html`<dt>SHA-256, encrypted</dt>
+    : html`<dt>${label}</dt>
         <dd><code>${sha256.toString("hex")}</code></dd>`;
 }
 
-/** Enough to recognise oneself, too little to write to: whoever has the link sees this. */
-export function maskEmail(email: string): string {
-  const [local = "", domain = ""] = email.split("@");
-  return `${local.slice(0, 1)}…@${domain.slice(0, 1)}…${domain.slice(domain.lastIndexOf("."))}`;
+function sizeOf(bytes: string | null, locale: Locale): string | null {
+  return bytes === null ? null : `${Number(bytes).toLocaleString(locale)} ${signWords[locale].bytes}`;
 }
 
-const STYLE = `
-:root { color-scheme: light dark; --ink: #1c2430; --paper: #fbfaf7; --line: #d8d4c8; --quiet: #5c6470 }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e0; --paper: #15181d; --line: #363b44; --quiet: #a2a9b4 } }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif }
-main { max-width: 40rem; margin: 0 auto; padding: 2.5rem 1.25rem 4rem }
-h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 1rem }
-h2 { font-size: 1.125rem; margin: 2rem 0 .5rem }
-dl { display: grid; grid-template-columns: max-content 1fr; gap: .5rem 1.5rem; border-block: 1px solid var(--line); padding: 1rem 0; margin: 1.5rem 0 }
-dt { color: var(--quiet) }
-dd { margin: 0; overflow-wrap: anywhere }
-code { font-size: .875rem }
-.note { border-left: 3px solid var(--line); padding-left: 1rem; color: var(--quiet) }
-@media (max-width: 32rem) { dl { grid-template-columns: 1fr; gap: 0 } dd { margin-bottom: .75rem } }
-`;
+function instant(at: Date): string {
+  return `${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+}
+
+function messageOf({ message }: SignFacts, locale: Locale): Html | null {
+  return message === null
+    ? null
+    : html`<h2>${signWords[locale].message}</h2>
+        <blockquote dir="auto">${message}</blockquote>`;
+}
+
+/** Others are masked: whoever has the link sees this. */
+function peopleOf(facts: SignFacts, locale: Locale, self: SignerView | null): Html {
+  const words = signWords[locale];
+  const mark = (signer: SignerView): string => (signer.id === self?.id ? ` (${words.you})` : "");
+  return html`<h2>${words.who}</h2>
+    <ul>
+      ${facts.signers.map(
+        (signer) =>
+          html`<li>
+            <bdi>${withoutUnseen(signer.name ?? maskEmail(signer.email))}</bdi>${mark(signer)}, ${words.as}
+            <bdi>${withoutUnseen(signer.role)}</bdi>
+            <span>– ${words.states[signer.state]}</span>
+          </li>`,
+      )}
+    </ul>`;
+}
+
+/** Everything that a signer can do. A code, where one is asked for, goes with the act that it allows. */
+function actsOf({ facts, signer, typed, notice }: SignerPage, locale: Locale): Html {
+  const words = signWords[locale];
+  if (facts.document?.status !== "stored") return html`<p class="note">${words.waitsForContent}</p>`;
+  const action = `?lang=${locale}`;
+  const code = (id: string): Html | null =>
+    facts.code === "none"
+      ? null
+      : html`<label for="${id}">${words.code}</label>
+          <input
+            type="text"
+            id="${id}"
+            name="code"
+            inputmode="numeric"
+            autocomplete="one-time-code"
+            required
+            maxlength="12"
+          />`;
+  const askCode =
+    facts.code !== "none" &&
+    html`<form method="post" action="${action}">
+      <p>${codeChannel(facts.code, signer) === "sms" ? words.codeTextSms : words.codeText}</p>
+      <button class="quiet" name="act" value="code">${words.sendCode}</button>
+    </form>`;
+  return html`<h2>${words.signTitle}</h2>
+    ${askCode}
+    <form method="post" action="${action}">
+      <label for="name">${words.name}</label>
+      <input
+        type="text"
+        id="name"
+        name="name"
+        autocomplete="name"
+        required
+        maxlength="200"
+        value="${notice === "delegate_wrong" ? "" : typed?.name}"
+      />
+      ${code("code")}
+      <p>${consentTexts[locale]}</p>
+      <label class="tick"
+        ><input type="checkbox" name="consent" value="yes" required /><span>${words.agree}</span></label
+      >
+      <button name="act" value="sign">${words.sign}</button>
+    </form>
+    ${declineForm(typed, locale, code("decline-code"))}
+    ${facts.isDelegable && delegateForm(typed, locale, code("delegate-code"))}`;
+}
+
+function declineForm(typed: Typed | null, locale: Locale, code: Html | null): Html {
+  const words = signWords[locale];
+  return html`<details>
+    <summary>${words.declineTitle}</summary>
+    <form method="post" action="?lang=${locale}">
+      <label for="reason">${words.reason}</label>
+      <textarea id="reason" name="reason" rows="3" required maxlength="500">${typed?.reason}</textarea>
+      ${code}
+      <button class="quiet" name="act" value="decline">${words.decline}</button>
+    </form>
+  </details>`;
+}
+
+function delegateForm(typed: Typed | null, locale: Locale, code: Html | null): Html {
+  const words = signWords[locale];
+  return html`<details>
+    <summary>${words.delegateTitle}</summary>
+    <form method="post" action="?lang=${locale}">
+      <p>${words.delegateText}</p>
+      <label for="delegate-name">${words.delegateName}</label>
+      <input type="text" id="delegate-name" name="name" required maxlength="200" />
+      <label for="delegate-email">${words.delegateEmail}</label>
+      <input type="email" id="delegate-email" name="email" required maxlength="254" value="${typed?.email}" />
+      ${code}
+      <button class="quiet" name="act" value="delegate">${words.delegate}</button>
+    </form>
+  </details>`;
+}
 
 export function signPageStyle(): RawAnswer {
   return {
@@ -156,6 +352,21 @@ export function signPageStyle(): RawAnswer {
       "cache-control": "public, max-age=300",
       "x-content-type-options": "nosniff",
     },
-    body: STYLE,
+    body: SIGN_STYLE,
+  };
+}
+
+/** A file to keep. */
+export function renderFile(file: { filename: string; contentType: string; body: string | Buffer }): RawAnswer {
+  return {
+    status: 200,
+    headers: {
+      "content-type": file.contentType,
+      "content-disposition": disposition(file.filename),
+      "cache-control": "private, no-store",
+      "x-content-type-options": "nosniff",
+      "content-security-policy": "default-src 'none'; sandbox",
+    },
+    body: file.body,
   };
 }

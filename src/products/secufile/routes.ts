@@ -1,12 +1,26 @@
+import type { Readable } from "node:stream";
+import { languageOf } from "../../platform/http/language.ts";
 import { routeFor, type Route } from "../../platform/http/route.ts";
 import type { Call, OpenCall } from "../../platform/product.ts";
 import { secufileErrors as errors } from "./errors.ts";
+import { documentExample, publishedExample, signatureExample } from "./examples.ts";
 import { getContent, putContent } from "./operations/content.ts";
 import { createDocument, deleteDocument, getDocument, listDocuments } from "./operations/documents.ts";
 import { createDataKey, createKey, getKey, listKeys, releaseKey, wrapKey } from "./operations/keys.ts";
-import { findSignRequest } from "./operations/sign-links.ts";
-import { renderContent, renderSignPage, signPageStyle } from "./pages.ts";
+import { listEvidenceKeys } from "./operations/evidence.ts";
+import { actOnLink } from "./operations/signing.ts";
+import {
+  cancelSignature,
+  createSignature,
+  getSignature,
+  listSignatures,
+  remindSigners,
+} from "./operations/signatures.ts";
+import { showSignPage } from "./operations/sign-pages.ts";
+import { getCertificate, getEvidence } from "./operations/signature-evidence.ts";
+import { renderContent, renderFile, renderSignPage, signPageStyle } from "./pages.ts";
 import * as schema from "./schema.ts";
+import { isCrossSite, MAX_FORM_BYTES, parseSignForm, withoutUnseen, type SignForm } from "./sign-form.ts";
 
 const route = routeFor<Call>();
 const READ = ["documents:read"] as const;
@@ -14,32 +28,6 @@ const WRITE = ["documents:write"] as const;
 
 /** Every route answers under the product's path and under the bare one. */
 const at = (path: string): [string, string] => [`/v1/secufile${path}`, `/v1${path}`];
-
-const publishedExample = {
-  filename: "promesse-achat-12345.pdf",
-  ciphertext_url: "https://blob.example.com/abc123",
-  key_wrap: "vault://kms/key/01HX...",
-  signers: [{ email: "client@example.com", role: "buyer" }],
-};
-
-const documentExample = {
-  document_id: "doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F",
-  filename: "promesse-achat-12345.pdf",
-  content_type: "application/octet-stream",
-  size: 20_971_520,
-  sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-  bucket: "default",
-  object_key: "doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F/promesse-achat-12345.pdf",
-  status: "stored",
-  failure: null,
-  key_wrap: "vault://kms/key/01HX...",
-  wrapped_key: null,
-  signers: [{ email: "client@example.com", role: "buyer", name: null, order: null, phone: null }],
-  retention: null,
-  metadata: {},
-  created_at: "2026-11-22T09:30:00.000Z",
-  stored_at: "2026-11-22T09:30:02.000Z",
-};
 
 const documentRoutes: Route<Call>[] = [
   route({
@@ -280,9 +268,143 @@ const keyRoutes: Route<Call>[] = [
   }),
 ];
 
-export const secufileRoutes: readonly Route<Call>[] = [...documentRoutes, ...keyRoutes];
+const signatureAnswer = {
+  kind: "json",
+  status: 200,
+  schema: schema.signatureView,
+  description: "The request, and where each signer stands.",
+} as const;
+
+const signatureRoutes: Route<Call>[] = [
+  route({
+    operation: "createSignature",
+    method: "POST",
+    paths: at("/documents/{id}/signatures"),
+    scopes: ["signatures:create"],
+    tag: "Signatures",
+    summary: "Ask for signatures on a document",
+    description: "Each signer whose turn it is gets a mail with a link of its own, once the ciphertext is stored.",
+    params: schema.documentParams,
+    body: { kind: "json", schema: schema.createSignatureRequest },
+    answer: {
+      kind: "json",
+      status: 201,
+      schema: schema.createSignatureResponse,
+      description: "The request was taken.",
+    },
+    errors: [errors.document_not_found, errors.document_failed],
+    examples: {
+      request: { signers: [{ email: "client@example.com", role: "buyer" }], require_code: "mail", locale: "fr" },
+      answer: {
+        signature_id: "sig_01KB2Q6V9XJ4M8T3RZ5C7D1E0F",
+        signature_url: "https://docs.example.org/sign/3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        status: "pending",
+        expires_at: "2026-12-22T09:30:00.000Z",
+      },
+    },
+    handle: (call, { params, body }) => createSignature(call, params.id, body),
+  }),
+  route({
+    operation: "listSignatures",
+    method: "GET",
+    paths: at("/signatures"),
+    scopes: ["signatures:read"],
+    tag: "Signatures",
+    summary: "List signature requests",
+    query: schema.listSignaturesQuery,
+    answer: { kind: "json", status: 200, schema: schema.signatureList, description: "Requests, oldest first." },
+    errors: [],
+    examples: { answer: { data: [signatureExample], next_cursor: null } },
+    handle: (call, { query }) => listSignatures(call, query),
+  }),
+  route({
+    operation: "getSignature",
+    method: "GET",
+    paths: at("/signatures/{id}"),
+    scopes: ["signatures:read"],
+    tag: "Signatures",
+    summary: "Where each signer stands",
+    params: schema.signatureParams,
+    answer: signatureAnswer,
+    errors: [errors.signature_not_found],
+    examples: { answer: signatureExample },
+    handle: (call, { params }) => getSignature(call, params.id),
+  }),
+  route({
+    operation: "remindSigners",
+    method: "POST",
+    paths: at("/signatures/{id}/remind"),
+    scopes: ["signatures:create"],
+    tag: "Signatures",
+    summary: "Write again to those whose turn it is",
+    description: "Once an hour. Each gets a fresh link; the earlier one ends.",
+    params: schema.signatureParams,
+    answer: signatureAnswer,
+    errors: [errors.signature_not_found, errors.signature_ended],
+    examples: { answer: signatureExample },
+    handle: (call, { params }) => remindSigners(call, params.id),
+  }),
+  route({
+    operation: "cancelSignature",
+    method: "POST",
+    paths: at("/signatures/{id}/cancel"),
+    scopes: ["signatures:create"],
+    tag: "Signatures",
+    summary: "Cancel a signature request",
+    params: schema.signatureParams,
+    answer: signatureAnswer,
+    errors: [errors.signature_not_found, errors.signature_ended],
+    examples: { answer: { ...signatureExample, status: "cancelled", ended_at: "2026-11-23T09:30:00.000Z" } },
+    handle: (call, { params }) => cancelSignature(call, params.id),
+  }),
+  route({
+    operation: "getEvidence",
+    method: "GET",
+    paths: at("/signatures/{id}/evidence.json"),
+    scopes: ["signatures:read"],
+    tag: "Signatures",
+    summary: "Evidence of a request's signatures",
+    description: "Signed records, proofs of the audit log and public keys; the file says how to verify it.",
+    params: schema.signatureParams,
+    answer: { kind: "raw", status: 200, contentType: "application/json", description: "The evidence." },
+    errors: [errors.signature_not_found],
+    handle: async (call, { params }) =>
+      renderFile({
+        filename: `${params.id}-evidence.json`,
+        contentType: "application/json",
+        body: `${JSON.stringify(await getEvidence(call, params.id), null, 2)}\n`,
+      }),
+  }),
+  route({
+    operation: "getCertificate",
+    method: "GET",
+    paths: at("/signatures/{id}/evidence.pdf"),
+    scopes: ["signatures:read"],
+    tag: "Signatures",
+    summary: "Evidence as a certificate to read",
+    description: "In the language of the request, with `evidence.json` attached to it.",
+    params: schema.signatureParams,
+    answer: { kind: "raw", status: 200, contentType: "application/pdf", description: "The certificate." },
+    errors: [errors.signature_not_found],
+    handle: async (call, { params }) =>
+      renderFile({
+        filename: `${params.id}.pdf`,
+        contentType: "application/pdf",
+        body: await getCertificate(call, params.id),
+      }),
+  }),
+];
+
+export const secufileRoutes: readonly Route<Call>[] = [...documentRoutes, ...signatureRoutes, ...keyRoutes];
 
 const openRoute = routeFor<OpenCall>();
+const signPageAnswer = {
+  kind: "raw",
+  status: 200,
+  contentType: "text/html",
+  description: "The page.",
+  also: { 403: "The form was not accepted.", 404: "There is no such link.", 410: "It has ended.", 429: "Too often." },
+} as const;
 
 /** What is behind links: no token is asked for, the link itself is the secret. */
 export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
@@ -294,10 +416,47 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     tag: "Signatures",
     summary: "Page of a signature request",
     params: schema.signLinkParams,
-    answer: { kind: "raw", status: 200, contentType: "text/html", description: "The page." },
+    query: schema.signPageQuery,
+    answer: signPageAnswer,
     errors: [],
     isHidden: true,
-    handle: async (call, { params }) => renderSignPage(await findSignRequest(call, params.token)),
+    handle: async (call, { params, query, headers }) =>
+      renderSignPage(await showSignPage(call, params.token), languageOf(headers, query.lang)),
+  }),
+  openRoute({
+    operation: "actOnSignPage",
+    method: "POST",
+    paths: ["/sign/{token}"],
+    scopes: null,
+    tag: "Signatures",
+    summary: "A form of that page",
+    params: schema.signLinkParams,
+    query: schema.signPageQuery,
+    body: { kind: "stream", description: "`application/x-www-form-urlencoded`." },
+    answer: signPageAnswer,
+    errors: [],
+    isHidden: true,
+    handle: async (call, { params, query, headers, stream }) => {
+      const locale = languageOf(headers, query.lang);
+      const form = await readForm(stream ?? emptyBody());
+      const isRefused = form === null || isCrossSite(headers, call.services.publicUrl());
+      if (isRefused) return renderSignPage({ kind: "refused" }, locale);
+      const userAgent = withoutUnseen(headers["user-agent"] ?? "").slice(0, MAX_USER_AGENT_CHARACTERS);
+      return renderSignPage(await actOnLink(call, params.token, form, { userAgent, locale }), locale);
+    },
+  }),
+  openRoute({
+    operation: "listSignatureKeys",
+    method: "GET",
+    paths: at("/signature-keys"),
+    scopes: null,
+    tag: "Signatures",
+    summary: "Public keys that evidence is signed with",
+    description: "Compare them with the ones in a file of evidence: a file that brings its own keys proves nothing.",
+    answer: { kind: "json", status: 200, schema: schema.signatureKeys, description: "The keys, oldest first." },
+    errors: [],
+    isHidden: true,
+    handle: async (call) => ({ data: [...(await listEvidenceKeys(call.services))] }),
   }),
   openRoute({
     operation: "getSignStyle",
@@ -312,3 +471,17 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     handle: async () => signPageStyle(),
   }),
 ];
+
+const MAX_USER_AGENT_CHARACTERS = 300;
+
+/** Null for what is longer than any of our forms, broken, or no form. */
+async function readForm(stream: Readable): Promise<SignForm | null> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of stream as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > MAX_FORM_BYTES) return null;
+    parts.push(part);
+  }
+  return parseSignForm(Buffer.concat(parts));
+}

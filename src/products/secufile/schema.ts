@@ -223,6 +223,128 @@ export const wrapKeyResponse = z.strictObject({
   wrapped_key: z.string().max(MAX_WRAPPED_KEY_CHARACTERS),
 });
 
+const signatureId = idShape("sig", "Id of the signature request.");
+const signatureStatus = z.enum([
+  "pending",
+  "viewed",
+  "partially_signed",
+  "completed",
+  "declined",
+  "expired",
+  "cancelled",
+]);
+const DEFAULT_EXPIRY_SECONDS = 30 * 86_400;
+const MAX_EXPIRY_SECONDS = 366 * 86_400;
+
+export const createSignatureRequest = z.strictObject({
+  signers: z.array(signer).min(1).max(MAX_SIGNERS),
+  message: z
+    .string()
+    .min(1)
+    .max(2000)
+    .regex(/^[^\u0000-\u0009\u000b-\u001f\u007f]+$/)
+    .optional()
+    .meta({ description: "Shown to the signers, in the mail and on the page." }),
+  expires_in: z
+    .int()
+    .min(60)
+    .max(MAX_EXPIRY_SECONDS)
+    .default(DEFAULT_EXPIRY_SECONDS)
+    .meta({ description: "Seconds until nobody can sign any more." }),
+  require_code: z
+    .union([z.enum(["none", "mail", "sms"]), z.boolean()])
+    .default("none")
+    .meta({ description: "A one-time code on top of the link; `true` is `mail`." }),
+  delegation: z.boolean().default(false).meta({ description: "Whether a signer may name another person instead." }),
+  plaintext_sha256: sha256.optional().meta({
+    description:
+      "SHA-256 of the document before you encrypted it, lower-case hex; shown to signers and in the evidence.",
+  }),
+  locale: z.enum(["en", "fr"]).default("en").meta({ description: "Language of mails and certificate." }),
+  reminders: z
+    .array(z.int().min(1).max(365))
+    .max(10)
+    .default([3, 7])
+    .meta({ description: "Days after the request on which those who have not answered are reminded; `[]` for never." }),
+});
+
+export const createSignatureResponse = z.strictObject({
+  signature_id: signatureId,
+  signature_url: z.string().max(2300).meta({ description: "Page for the signers." }),
+  status: signatureStatus,
+  expires_at: instantShape("Until when it can be signed"),
+});
+
+const moment = (what: string) => instantShape(what).nullable();
+
+export const signatureView = z.strictObject({
+  signature_id: signatureId,
+  document_id: idShape("doc", "Id of the document."),
+  filename: z.string().max(255),
+  status: signatureStatus,
+  message: z.string().max(2000).nullable(),
+  require_code: z.enum(["none", "mail", "sms"]),
+  delegation: z.boolean(),
+  locale: z.enum(["en", "fr"]),
+  reminders: z.array(z.int().min(1).max(365)).max(10),
+  plaintext_sha256: sha256.nullable(),
+  created_at: instantShape("When it was made"),
+  expires_at: instantShape("Until when it can be signed"),
+  ended_at: moment("When it ended"),
+  signers: z
+    .array(
+      z.strictObject({
+        signer_id: idShape("sgn", "Id of the signer."),
+        email: z.string().max(254),
+        role: z.string().max(100),
+        name: z.string().max(200).nullable(),
+        order: z.int().min(1).max(MAX_SIGNERS).nullable(),
+        phone: z.string().max(16).nullable(),
+        state: z.enum(["waiting", "invited", "viewed", "signed", "declined", "delegated"]),
+        delegated_from: z.string().max(30).nullable().meta({ description: "The signer who named this one." }),
+        invited_at: moment("When first written to"),
+        viewed_at: moment("When the request was opened"),
+        ended_at: moment("When signed, declined or delegated"),
+        decline_reason: z.string().max(500).nullable(),
+      }),
+    )
+    .max(100),
+});
+
+export const signatureParams = z.strictObject({ id: signatureId });
+export const signatureList = pageShape(signatureView);
+export const listSignaturesQuery = z.strictObject({
+  ...pageQuery,
+  document_id: idShape("doc", "Id of the document.").optional(),
+  status: signatureStatus.optional(),
+});
+
+export const signatureKeys = z.strictObject({
+  data: z
+    .array(
+      z.strictObject({
+        key_id: idShape("sgk", "Id of the key."),
+        algorithm: z.string().max(32),
+        public_key_pem: z.string().max(1000),
+      }),
+    )
+    .max(100),
+});
+
+/** `lang` switches the language of the page; anything else is left alone, because mail programs add to links. */
+export const signPageQuery = z.object({ lang: z.string().max(16).optional() });
+
+/** What `signDocument` seals. */
+export const signedRecord = z.object({ signed_text: z.string(), signature: z.string(), key_id: z.string() });
+
+export const inviteSignersPayload = z.object({
+  tenantId: z.string(),
+  signatureId: z.string(),
+  signerId: z.string().nullable(),
+  isReminder: z.boolean(),
+});
+export const expireSignaturePayload = z.object({ tenantId: z.string(), signatureId: z.string() });
+
 /** Any text: what is not a token of ours leads to the page that says so, which people read, and not to a problem. */
 export const signLinkParams = z.strictObject({ token: z.string().max(300) });
 
@@ -237,3 +359,7 @@ export type ListDocumentsQuery = z.output<typeof listDocumentsQuery>;
 export type ReleaseKeyRequest = z.output<typeof releaseKeyRequest>;
 export type ReleaseKeyResponse = z.output<typeof releaseKeyResponse>;
 export type KeyView = z.output<typeof keyView>;
+export type CreateSignatureRequest = z.output<typeof createSignatureRequest>;
+export type CreateSignatureResponse = z.output<typeof createSignatureResponse>;
+export type SignatureView = z.output<typeof signatureView>;
+export type ListSignaturesQuery = z.output<typeof listSignaturesQuery>;

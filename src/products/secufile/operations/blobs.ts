@@ -2,7 +2,7 @@ import { isBackupRunning } from "../../../platform/backup/running.ts";
 import { enqueueJob, type JobRun } from "../../../platform/jobs/jobs.ts";
 import type { Services } from "../../../platform/product.ts";
 import { listTenantIds } from "../../../platform/tenants/store.ts";
-import { countBlobUses } from "../store.ts";
+import { countBlobUses } from "../store/documents.ts";
 
 /** Younger bytes may belong to a transaction that is about to name them. */
 const ORPHAN_AGE_MS = 24 * 3600 * 1000;

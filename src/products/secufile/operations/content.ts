@@ -10,7 +10,8 @@ import { isHeldAlready } from "../entity-tag.ts";
 import { secufileError } from "../errors.ts";
 import type { ObjectFailed, ObjectUploaded } from "../events.ts";
 import type { DocumentView } from "../schema.ts";
-import { listSigners, lockDocument, updateFailed, updateStored, type DocumentRow } from "../store.ts";
+import { listSigners, lockDocument, updateFailed, updateStored, type DocumentRow } from "../store/documents.ts";
+import { cancelOpenSignatures, inviteForDocument } from "./signature-changes.ts";
 import { documentOf, entryOf, notFound, viewOf } from "./documents.ts";
 
 /** What a reader asks for, as the headers of RFC 9110 say it. */
@@ -156,6 +157,7 @@ export async function storeContent(
     size: sizeBytes,
     sha256: sha256.toString("hex"),
   };
+  await inviteForDocument(tx, tenantId, id);
   await emitEvent(tx, tenantId, { product: "secufile", type: "object.uploaded", isLive: row.is_live, data, at: now });
   await recordAudit(tx, tenantId, {
     action: "secufile.storeContent",
@@ -182,6 +184,8 @@ export async function failContent(services: Services, tenantId: string, id: stri
       filename: row.filename,
       reason,
     };
+    const system = { type: "system", id: "secufile.fetchDocument" } as const;
+    await cancelOpenSignatures(tx, { tenantId, now, actor: system }, id, "the document could not be stored");
     await emitEvent(tx, tenantId, { product: "secufile", type: "object.failed", isLive: row.is_live, data, at: now });
     await recordAudit(tx, tenantId, {
       action: "secufile.storeContent",

@@ -11,7 +11,6 @@ import { secufileError } from "../errors.ts";
 import type { CreateDocumentRequest, CreateDocumentResponse, DocumentView, ListDocumentsQuery } from "../schema.ts";
 import {
   deleteDocument as deleteDocumentRow,
-  deleteSignLinks,
   findDocument,
   insertDocument,
   insertSigners,
@@ -20,8 +19,10 @@ import {
   lockDocument,
   type DocumentRow,
   type SignerRow,
-} from "../store.ts";
-import { createSignLink } from "./sign-links.ts";
+} from "../store/documents.ts";
+import { createSignatureRequest } from "../schema.ts";
+import { cancelOpenSignatures } from "./signature-changes.ts";
+import { changeOf, insertRequest, newSignature } from "./signatures.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 /** About two days with the growing pauses of the job table. */
@@ -36,10 +37,13 @@ export async function createDocument(call: Call, request: CreateDocumentRequest)
   refuseUrl(call, request.ciphertext_url);
   const { tenantId } = call.caller;
   const id = newId("doc", call.now);
-  const link = signers.length > 0 ? createSignLink(call) : null;
+  const requested =
+    signers.length > 0
+      ? newSignature(call, { id, filename: request.filename }, createSignatureRequest.parse({ signers }))
+      : null;
   const answer = {
     document_id: id,
-    signature_url: link?.url ?? null,
+    signature_url: requested?.link.url ?? null,
     status: "pending",
     created_at: call.now.toISOString(),
   } as const;
@@ -47,7 +51,7 @@ export async function createDocument(call: Call, request: CreateDocumentRequest)
     Promise.all([
       insertDocument(tx, tenantId, rowOf(call, id, request)),
       ...(signers.length > 0 ? [insertSigners(tx, tenantId, id, signers.map(signerRow))] : []),
-      ...(link === null ? [] : [link.insert(tx, id)]),
+      ...(requested === null ? [] : [insertRequest(tx, call, requested)]),
       recordAudit(tx, tenantId, entryOf(call, "createDocument", { id, ...request }, { signers: signers.length })),
       ...(request.ciphertext_url === undefined ? [] : [enqueueFetch(tx, tenantId, id)]),
     ]),
@@ -156,7 +160,7 @@ export async function deleteDocument(call: Call, id: string): Promise<void> {
     if (row.retained_until !== null && row.retained_until > call.now) {
       throw secufileError("document_retained", `The document is retained until ${row.retained_until.toISOString()}.`);
     }
-    await deleteSignLinks(tx, tenantId, id);
+    await cancelOpenSignatures(tx, changeOf(call), id, "the document was deleted");
     await deleteDocumentRow(tx, tenantId, id);
     if (row.blob_ref !== null) {
       await enqueueJob(tx, { name: "secufile.deleteBlob", payload: { tenantId, blobRef: row.blob_ref } });

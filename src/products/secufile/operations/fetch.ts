@@ -6,7 +6,7 @@ import { OutboundError } from "../../../platform/outbound/outbound-error.ts";
 import type { Services } from "../../../platform/product.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
 import { listTenantIds } from "../../../platform/tenants/store.ts";
-import { findDocument, listWaitingFetches, type DocumentRow } from "../store.ts";
+import { findDocument, listWaitingFetches, type DocumentRow } from "../store/documents.ts";
 import { expectationsOf, failContent, storeContent } from "./content.ts";
 
 const HEADERS_LIMIT_MS = 30_000;

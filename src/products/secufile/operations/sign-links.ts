@@ -1,40 +1,45 @@
 import { randomBytes } from "node:crypto";
 import type { Tx } from "../../../platform/db/tx.ts";
-import type { Call, OpenCall } from "../../../platform/product.ts";
-import { findTenant } from "../../../platform/tenants/store.ts";
-import type { SignPageFacts } from "../pages.ts";
-import { findDocument, findSignLink, insertSignLink, listSigners } from "../store.ts";
+import { TenantShreddedError, type TenantKeys } from "../../../platform/keys/keyring.ts";
+import type { Services } from "../../../platform/product.ts";
+import { findSignLink, insertSignLink, updateReplacedLinks, type SignLinkRow } from "../store/signatures.ts";
 
 const TOKEN_BYTES = 32;
+const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
-/** A link for the signers of a document. Its token is in the URL and nowhere else; what is kept is its keyed hash. */
-export function createSignLink(call: Call): { url: string; insert(tx: Tx, documentId: string): Promise<void> } {
-  const { services, caller } = call;
+export type NewLink = { readonly url: string; insert(tx: Tx, tenantId: string, of: LinkTarget): Promise<void> };
+type LinkTarget = { readonly signatureId: string; readonly signerId: string | null; readonly now: Date };
+
+/**
+ * A link for signers. Its token is in the URL and nowhere else; what is kept is its keyed hash. A signer's new link
+ * replaces the ones before it.
+ */
+export function createSignLink(services: Services): NewLink {
   const token = randomBytes(TOKEN_BYTES).toString("base64url");
   const tokenMac = services.keyring.mac("link-tokens", token);
   return {
     url: `${services.publicUrl()}/sign/${token}`,
-    async insert(tx, documentId) {
-      await insertSignLink(tx, caller.tenantId, { tokenMac, documentId, now: call.now });
+    async insert(tx, tenantId, { signatureId, signerId, now }) {
+      if (signerId !== null) await updateReplacedLinks(tx, tenantId, { signatureId, signerId, now });
+      await insertSignLink(tx, tenantId, { tokenMac, signatureId, signerId, now });
     },
   };
 }
 
-/**
- * What is behind a link: who asks, for what, and how far it is. Null for a token that nobody was given, and where the
- * document was deleted. Looking changes nothing.
- */
-export async function findSignRequest(call: OpenCall, token: string): Promise<SignPageFacts | null> {
-  const { db, keyring } = call.services;
-  const mac = keyring.mac("link-tokens", token);
-  const link = await db.directory((tx) => findSignLink(tx, mac));
+/** A link that somebody was given, with the keys of its tenant. */
+export type OpenLink = SignLinkRow & { readonly keys: TenantKeys; readonly tokenMac: Buffer };
+
+/** Null for a token that nobody was given, and where its tenant is no more. */
+export async function findLink(services: Services, token: string): Promise<OpenLink | null> {
+  // 43 characters of base64url hold 258 bits; the form that its maker does not write is no link.
+  if (!TOKEN.test(token) || Buffer.from(token, "base64url").toString("base64url") !== token) return null;
+  const tokenMac = services.keyring.mac("link-tokens", token);
+  const link = await services.db.directory((tx) => findSignLink(tx, tokenMac));
   if (link === null) return null;
-  return db.tenant(link.tenant_id, async (tx) => {
-    const [document, signers, tenant] = await Promise.all([
-      findDocument(tx, link.tenant_id, link.document_id),
-      listSigners(tx, link.tenant_id, [link.document_id]),
-      findTenant(tx, link.tenant_id),
-    ]);
-    return document === null || tenant === null ? null : { document, signers, sender: tenant.name };
-  });
+  try {
+    return { ...link, tokenMac, keys: await services.keyring.of(link.tenant_id) };
+  } catch (error) {
+    if (error instanceof TenantShreddedError) return null;
+    throw error;
+  }
 }

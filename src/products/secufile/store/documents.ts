@@ -1,6 +1,6 @@
-import { sql } from "../../platform/db/sql.ts";
-import type { Tx } from "../../platform/db/tx.ts";
-import type { Position } from "../../platform/db/paging.ts";
+import { sql } from "../../../platform/db/sql.ts";
+import type { Tx } from "../../../platform/db/tx.ts";
+import type { Position } from "../../../platform/db/paging.ts";
 
 export type DocumentRow = {
   id: string;
@@ -171,28 +171,4 @@ export async function listSigners(tx: Tx, tenantId: string, documentIds: readonl
       from secufile.signers
      where tenant_id = ${tenantId} and document_id = any(${[...documentIds]}::text[])
      order by document_id, position`);
-}
-
-export async function insertSignLink(
-  tx: Tx,
-  tenantId: string,
-  link: { tokenMac: Buffer; documentId: string; now: Date },
-): Promise<number> {
-  return tx.run(sql`
-    insert into secufile.sign_links (token_mac, tenant_id, document_id, created_at)
-    values (${link.tokenMac}, ${tenantId}, ${link.documentId}, ${link.now})`);
-}
-
-/** Read before the tenant is known: the link is what leads to it. */
-export async function findSignLink(
-  tx: Tx,
-  tokenMac: Buffer,
-): Promise<{ tenant_id: string; document_id: string } | null> {
-  return tx.one(sql<{ tenant_id: string; document_id: string }>`
-    select tenant_id, document_id from secufile.sign_links where token_mac = ${tokenMac}`);
-}
-
-/** Zero rows: the document had no link. */
-export async function deleteSignLinks(tx: Tx, tenantId: string, documentId: string): Promise<number> {
-  return tx.run(sql`delete from secufile.sign_links where tenant_id = ${tenantId} and document_id = ${documentId}`);
 }

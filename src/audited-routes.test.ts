@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import type { TokenCheck } from "./platform/credentials/check.ts";
+import { administration } from "./platform/administration/product.ts";
+import type { Method } from "./platform/http/route.ts";
+import type { Product, Services } from "./platform/product.ts";
+import { secufile } from "./products/secufile/product.ts";
+import { secufileScopes } from "./products/secufile/scopes.ts";
+import { clientOf, expected, look, withScopes, type Client } from "../test/support/secufile-client.ts";
+import { startTestServer } from "../test/support/server.ts";
+
+/** Only handlers look at what a server is made of, and no request is handled here. */
+// oxlint-disable-next-line typescript/no-unsafe-assignment -- an empty object is all that is needed, by the line above
+const nothing: Services & TokenCheck = Object.create(null);
+const products: readonly Product[] = [
+  secufile(nothing, nothing),
+  administration(nothing, { secufile: secufileScopes }),
+];
+
+/** One request to one path of one route. */
+type Drive = {
+  readonly operation: string;
+  readonly method: Method;
+  readonly path: string;
+  readonly client: Client;
+  readonly body: unknown;
+  readonly why: string;
+};
+
+/** An id that nothing has. Most routes answer 404 to it, some 422. */
+const NOBODY = "01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
+const PREFIXES: Readonly<Record<string, string>> = {
+  documents: "doc_",
+  tokens: "tok_",
+  webhooks: "whk_",
+  tenants: "ten_",
+  audit: "aud_",
+};
+
+function pathOf(template: string): string {
+  return template
+    .replaceAll(/\/([a-z-]+)\/\{[a-z_]+\+?\}/g, (_all, noun: string) => `/${noun}/${PREFIXES[noun] ?? ""}${NOBODY}`)
+    .replaceAll(/\{[a-z_]+\+?\}/g, NOBODY);
+}
+
+describe("every authenticated request is on record", () => {
+  let server: Awaited<ReturnType<typeof startTestServer>>;
+  let drives: readonly Drive[];
+
+  before(async () => {
+    server = await startTestServer();
+    const full = clientOf(server.origin, server.apiKey);
+    const operator = clientOf(server.origin, server.operatorToken);
+    const narrow = new Map<string, Client>();
+    for (const scope of ["documents:read", "webhooks:read"]) narrow.set(scope, await withScopes(full, [scope]));
+    drives = products.flatMap((product) =>
+      product.routes.flatMap((route) =>
+        route.paths.flatMap((template): Drive[] => {
+          const to = { operation: `${product.name}.${route.operation}`, method: route.method, path: pathOf(template) };
+          const able = product.name === "platform" ? operator : full;
+          const unable = [...narrow].find(([scope]) => route.scopes?.includes(scope) !== true)?.[1] ?? full;
+          const hasBody = route.body?.kind === "json";
+          return [
+            {
+              ...to,
+              client: able,
+              body: hasBody ? (route.examples?.request ?? {}) : undefined,
+              why: "as it should be",
+            },
+            ...(hasBody ? [{ ...to, client: able, body: { nonsense: true }, why: "with a wrong body" }] : []),
+            ...((route.scopes ?? []).length > 0 && able === full
+              ? [{ ...to, client: unable, body: undefined, why: "without the scope" }]
+              : []),
+          ];
+        }),
+      ),
+    );
+  });
+  after(() => server.remove());
+
+  async function rows(): Promise<number> {
+    const [row] = await look(
+      server.database.superUrl,
+      "select count(*)::int as count from platform.audit_events where actor_type in ('token', 'operator', 'member')",
+    );
+    return row.count;
+  }
+
+  /** What left no row although somebody who is known had asked for it. */
+  async function escapes(drive: Drive): Promise<string | null> {
+    const earlier = await rows();
+    const answer = await drive.client.call(
+      drive.method,
+      drive.path,
+      drive.body === undefined ? {} : { body: drive.body },
+    );
+    assert.notEqual(answer.status, 401, `${drive.operation}: ${answer.bytes.toString()}`);
+    assert.ok(answer.status < 500, `${drive.operation}: ${answer.bytes.toString()}`);
+    return (await rows()) > earlier
+      ? null
+      : `${drive.operation} ${drive.why} (${drive.method} ${drive.path}): ${answer.status}`;
+  }
+
+  async function escaping(): Promise<string[]> {
+    const found: string[] = [];
+    for (const drive of drives) {
+      const escape = await escapes(drive);
+      if (escape !== null) found.push(escape);
+    }
+    return found;
+  }
+
+  test("every route of every product leaves a row: when it succeeds, when it is refused, when its body is wrong", async () => {
+    assert.ok(drives.length > 100, `${drives.length} requests`);
+    assert.deepEqual(await escaping(), []);
+  });
+
+  test("the check objects when one operation leaves no row", async () => {
+    await look(
+      server.database.superUrl,
+      `
+      create function platform.drop_row() returns trigger language plpgsql as $$ begin return null; end $$;
+      create trigger seeded_breach before insert on platform.audit_events for each row
+        when (new.action = 'secufile.getKey') execute function platform.drop_row()`,
+    );
+    const found = await escaping();
+    await look(
+      server.database.superUrl,
+      "drop trigger seeded_breach on platform.audit_events; drop function platform.drop_row()",
+    );
+    assert.ok(found.length > 0);
+    for (const escape of found) assert.match(escape, /^secufile\.getKey /);
+  });
+
+  test("a path that answers by another method, and one that nobody answers at, name nobody and leave no row", async () => {
+    const earlier = await rows();
+    const full = clientOf(server.origin, server.apiKey);
+    expected(await full.call("PATCH", "/documents"), 405);
+    expected(await full.get("/nowhere"), 404);
+    assert.equal(await rows(), earlier);
+  });
+});

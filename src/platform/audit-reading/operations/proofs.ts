@@ -1,0 +1,37 @@
+import type { Call } from "../../product.ts";
+import { logKeyOf } from "../log-key.ts";
+import type { ProofView } from "../schema.ts";
+import { findRecord } from "../store/log.ts";
+import { checkpointOf, treeOf } from "./log.ts";
+import { notFound, pending } from "./records.ts";
+
+const PROOF_HEADER = "c2sp.org/tlog-proof@v1";
+
+/** All that is needed to check one record alone: its text and salt, the way to the root, and the signed root. */
+export async function getAuditProof(call: Call, id: string): Promise<ProofView> {
+  const { tenantId } = call.caller;
+  const row = await call.read((tx) => findRecord(tx, tenantId, id));
+  if (row === null) throw notFound(id);
+  if (row.index === null) throw pending(id);
+  const index = Number(row.index);
+  const key = await logKeyOf(call.services, tenantId);
+  return call.read(async (tx) => {
+    const checkpoint = await checkpointOf(tx, tenantId, "audit");
+    if (index >= Number(checkpoint.size)) throw pending(id);
+    const path = await treeOf(tx, tenantId, "audit").inclusionPath(index, Number(checkpoint.size));
+    return {
+      index,
+      leaf_hash: row.leaf_hash.toString("hex"),
+      salt: row.salt.toString("base64"),
+      event: row.event,
+      path: path.map((hash) => hash.toString("base64")),
+      checkpoint: checkpoint.note,
+      key: key.verifier,
+    };
+  });
+}
+
+/** C2SP tlog-proof: a header, the index, the hashes of the path, an empty line, the checkpoint. */
+export function proofText(proof: ProofView): string {
+  return [PROOF_HEADER, `index ${proof.index}`, ...proof.path, "", proof.checkpoint].join("\n");
+}

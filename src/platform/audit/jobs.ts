@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { job, type JobDefinition } from "../jobs/jobs.ts";
+import { SERVER_TENANT } from "../keys/keyring.ts";
+import type { Log } from "../log/log.ts";
+import { noteSigner, readVerifierKey } from "../tlog/note.ts";
+import { recordAudit } from "./audit.ts";
+import { logSeed, type LogKeyContext } from "./log-key.ts";
+import { verifyLog } from "./verify-log.ts";
+
+export type AuditJobsOptions = LogKeyContext & {
+  readonly log: Log;
+  /** A page of the ids of tenants, behind `after`. */
+  listTenants(after: string): Promise<readonly string[]>;
+};
+
+/** Once a night every log is hashed anew; what does not fit is told loudly. */
+export function auditJobs(options: AuditJobsOptions): JobDefinition[] {
+  return [
+    job({
+      name: "platform.verifyAuditLogs",
+      payload: z.object({}),
+      maxAttempts: 3,
+      schedule: "23 2 * * *",
+      handle: async (_payload, run) => {
+        await verifyAll(options, run.signal);
+      },
+    }),
+  ];
+}
+
+async function verifyAll(options: AuditJobsOptions, signal: AbortSignal): Promise<void> {
+  const seed = await logSeed(options);
+  await verifyOne(options, SERVER_TENANT, seed);
+  for (let after = "", ids = await options.listTenants(after); ids.length > 0; ids = await options.listTenants(after)) {
+    for (const tenantId of ids) {
+      signal.throwIfAborted();
+      await verifyOne(options, tenantId, seed);
+    }
+    after = ids.at(-1) ?? "";
+  }
+}
+
+async function verifyOne(options: AuditJobsOptions, tenantId: string, seed: Buffer): Promise<void> {
+  const { db, log, clock } = options;
+  const { size, findings } = await verifyLog(db, tenantId, (origin) =>
+    readVerifierKey(noteSigner(origin, seed).verifierKey),
+  );
+  if (findings.length === 0) return;
+  log.fatal({ tenantId, size, findings }, "the audit log of an organisation is not what was signed");
+  await db.tenant(SERVER_TENANT, (tx) =>
+    recordAudit(tx, SERVER_TENANT, {
+      action: "platform.verifyAuditLogs",
+      at: clock.now(),
+      actor: { type: "system", id: "platform.verifyAuditLogs" },
+      resource: { type: "tenant", id: tenantId },
+      outcome: "failed",
+      details: { size, findings: findings.map(({ what, index }) => ({ what, index })) },
+    }),
+  );
+}

@@ -1,0 +1,315 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import pg from "pg";
+import { auditWorld, readLog, type AuditWorld, type SeenLog } from "../../../test/support/audit-world.ts";
+import { openDatabase } from "../../../test/support/database.ts";
+import { eventually, look } from "../../../test/support/secufile-client.ts";
+import {
+  checkProof,
+  hashOfLeaf,
+  readCheckpoint,
+  rootOfLeaves,
+  rootOfTiles,
+} from "../../../test/support/tlog-verifier.ts";
+import { sql } from "../db/sql.ts";
+import { recordAudit } from "./audit.ts";
+import { FencedOut, placeEvents } from "./place-events.ts";
+import { proveCheckpoint, proveEvent } from "./proofs.ts";
+import { noteSigner } from "../tlog/note.ts";
+import { listQueued } from "./store/queue.ts";
+
+/** Everything in a log fits: indexes, hashes, tiles, and every checkpoint that was ever signed. */
+async function assertSound(world: AuditWorld, tenantId: string): Promise<SeenLog> {
+  const log = await readLog(world.db, tenantId);
+  const verifier = await world.verifier(tenantId);
+  assert.deepEqual(
+    log.leaves.map((leaf) => Number(leaf.index)),
+    log.leaves.map((_, index) => index),
+  );
+  const hashes = log.leaves.map((leaf) => hashOfLeaf(leaf.entry));
+  for (const [at, leaf] of log.leaves.entries()) {
+    assert.deepEqual(createHash("sha256").update(leaf.salt).update(leaf.event).digest(), leaf.entry);
+    assert.deepEqual(hashes[at], leaf.leaf_hash);
+  }
+  assert.deepEqual(rootOfTiles(hashes.length, log.tileOf, hashes), rootOfLeaves(hashes));
+  for (const checkpoint of log.checkpoints) {
+    const seen = readCheckpoint(checkpoint.note, verifier);
+    assert.equal(seen.size, Number(checkpoint.size));
+    assert.deepEqual(seen.root, rootOfLeaves(hashes.slice(0, seen.size)), `checkpoint of ${seen.size}`);
+    assert.deepEqual(seen.root, checkpoint.root);
+  }
+  assert.equal(Number(log.checkpoints.at(-1)?.size ?? 0), log.leaves.length);
+  return log;
+}
+
+/** Every checkpoint of every tenant stands in the log above once, and that log fits too. */
+async function assertTopSound(world: AuditWorld): Promise<void> {
+  const leaves = await look(
+    world.database.superUrl,
+    "select index, log_tenant_id, log_size, entry from platform.top_leaves order by index",
+  );
+  const checkpoints = await look(
+    world.database.superUrl,
+    "select tenant_id, size, note from platform.log_checkpoints where log = 'audit' order by 1, 2",
+  );
+  assert.equal(leaves.length, checkpoints.length);
+  const byName = new Map(checkpoints.map((row) => [`${row.tenant_id}/${row.size}`, String(row.note)]));
+  for (const [at, leaf] of leaves.entries()) {
+    assert.equal(Number(leaf.index), at);
+    const note = byName.get(`${leaf.log_tenant_id}/${leaf.log_size}`) ?? "";
+    assert.deepEqual(createHash("sha256").update(note).digest(), leaf.entry);
+  }
+  const hashes = leaves.map((leaf) => hashOfLeaf(leaf.entry));
+  const verifier = await world.verifier("server", "top");
+  const tops = await look(
+    world.database.superUrl,
+    "select note from platform.log_checkpoints where log = 'top' order by size",
+  );
+  for (const { note } of tops) {
+    const seen = readCheckpoint(note, verifier);
+    assert.deepEqual(seen.root, rootOfLeaves(hashes.slice(0, seen.size)));
+  }
+}
+
+describe("the sequencer", () => {
+  let world: AuditWorld;
+  before(async () => {
+    world = await auditWorld();
+  });
+  after(() => world.close());
+
+  test("events get dense indexes and a signed checkpoint; each is proved to an independent verifier", async () => {
+    const sequencer = await world.sequencer();
+    const ids: string[] = [];
+    for (let round = 0; round < 4; round++) {
+      for (let count = 0; count < 80; count++) ids.push(await world.record("ten_proved", `${round}/${count}`));
+      await world.settled();
+    }
+    await sequencer.stop();
+    const log = await assertSound(world, "ten_proved");
+    assert.deepEqual(log.leaves.map((leaf) => leaf.event_id).toSorted(), ids.toSorted());
+    const verifier = await world.verifier("ten_proved");
+    for (const id of ids.slice(0, 50)) {
+      const proof = await proveEvent(world.db, "ten_proved", id);
+      assert.ok(proof !== null);
+      const entry = createHash("sha256").update(proof.salt).update(proof.event).digest();
+      assert.equal(checkProof(proof.proofText, entry, verifier).index, proof.index);
+      assert.equal(JSON.parse(proof.event).id, id);
+    }
+    assert.equal(await proveEvent(world.db, "ten_proved", "aud_none"), null);
+    assert.equal(await proveEvent(world.db, "ten_other", ids[0] ?? ""), null);
+  });
+
+  test("the log above holds every tenant's checkpoints, each provable", async () => {
+    const sequencer = await world.sequencer();
+    for (const tenantId of ["ten_a", "ten_b", "ten_c"]) await world.record(tenantId, "x");
+    await world.settled();
+    await sequencer.stop();
+    await assertTopSound(world);
+    const [checkpoint] = (await readLog(world.db, "ten_b")).checkpoints;
+    assert.ok(checkpoint !== undefined);
+    const proof = await proveCheckpoint(world.db, "ten_b", Number(checkpoint.size));
+    assert.ok(proof !== null);
+    const entry = createHash("sha256").update(checkpoint.note).digest();
+    checkProof(proof.proofText, entry, await world.verifier("server", "top"));
+    assert.equal(await proveCheckpoint(world.db, "ten_b", 999), null);
+  });
+
+  test("64 writers that commit late and in any order: a reader of indexes sees each event once, in order, without gap", async () => {
+    const sequencer = await world.sequencer();
+    const tenantId = "ten_busy";
+    const db = openDatabase(world.database, 64);
+    const written: string[] = [];
+    const writing = { isOver: false };
+    const writers = Array.from({ length: 64 }, async (_, writer) => {
+      for (let count = 0; count < 6; count++) {
+        const id = await db.tenant(tenantId, async (tx) => {
+          const made = await recordAudit(tx, tenantId, {
+            action: "test.late",
+            at: new Date(),
+            actor: { type: "system", id: String(writer) },
+            outcome: "success",
+          });
+          // What is looked for shows only when transactions that began first commit last.
+          await pause((writer * 7 + count * 13) % 60);
+          return made;
+        });
+        written.push(id);
+      }
+    });
+    const seen: { index: number; id: string }[] = [];
+    const reading = (async () => {
+      while (!writing.isOver || seen.length < written.length) {
+        const last = seen.at(-1)?.index ?? -1;
+        const rows = await world.db.tenant(tenantId, (tx) =>
+          tx.many(sql<{ index: string; event_id: string }>`
+            select index, event_id from platform.audit_leaves
+             where tenant_id = ${tenantId} and index > ${last} order by index limit 50`),
+        );
+        for (const row of rows) seen.push({ index: Number(row.index), id: row.event_id });
+        await pause(5);
+      }
+    })();
+    await Promise.all(writers);
+    writing.isOver = true;
+    await reading;
+    await sequencer.stop();
+    await db.close();
+    assert.deepEqual(
+      seen.map((row) => row.index),
+      seen.map((_, index) => index),
+    );
+    assert.deepEqual(seen.map((row) => row.id).toSorted(), written.toSorted());
+    await assertSound(world, tenantId);
+  });
+
+  test("of two processes one gives out indexes; when it stops the other goes on", async () => {
+    const otherDb = openDatabase(world.database, 4);
+    const first = await world.sequencer();
+    await eventually("it holds the lease", async () => (first.state.isHolder ? true : null));
+    const second = await world.sequencer({ isAlone: false, db: otherDb });
+    await world.record("ten_two", "one");
+    await world.settled();
+    assert.deepEqual([first.state.isHolder, second.state.isHolder], [true, false]);
+    const { fence } = first.state;
+    await first.stop();
+    await eventually("the other has it", async () => (second.state.isHolder ? true : null));
+    assert.equal(second.state.fence, fence + 1);
+    await world.record("ten_two", "two");
+    await world.settled();
+    await second.stop();
+    await otherDb.close();
+    assert.equal((await assertSound(world, "ten_two")).leaves.length, 2);
+  });
+
+  test("a former holder that wakes up writes nothing, neither with its old fence nor for events that are placed", async () => {
+    await world.record("ten_zombie", "one");
+    const queued = await world.db.directory((tx) => listQueued(tx, "ten_zombi", 10));
+    assert.equal(queued.length, 1);
+    const old = {
+      db: world.db,
+      now: new Date(),
+      fence: 1,
+      newOrigin: () => "log.test/zombie",
+      signer: (origin: string) => noteSigner(origin, Buffer.alloc(32, 7)),
+    };
+    await assert.rejects(placeEvents(old, "ten_zombie", queued), FencedOut);
+    assert.deepEqual((await readLog(world.db, "ten_zombie")).checkpoints, []);
+    const sequencer = await world.sequencer();
+    await world.settled();
+    const { fence } = sequencer.state;
+    await assert.rejects(placeEvents({ ...old, fence }, "ten_zombie", queued), FencedOut);
+    await sequencer.stop();
+    await assertSound(world, "ten_zombie");
+  });
+
+  test("a tenant whose tiles are damaged does not hold up the others", async () => {
+    const sequencer = await world.sequencer();
+    await world.record("ten_held_a", "one");
+    await world.settled();
+    const client = new pg.Client({ connectionString: world.database.superUrl });
+    await client.connect();
+    await client.query("update platform.log_tiles set hashes = '' where tenant_id = 'ten_held_a'");
+    await world.record("ten_held_a", "two");
+    const id = await world.record("ten_held_b", "one");
+    await eventually("the other is placed", () => proveEvent(world.db, "ten_held_b", id));
+    const [waiting] = await look(
+      world.database.superUrl,
+      "select count(*)::int as count from platform.audit_queue where tenant_id = 'ten_held_a'",
+    );
+    assert.equal(waiting.count, 1);
+    await client.query(
+      `update platform.log_tiles t set hashes = (select sha256('\\x00'::bytea || entry) from platform.audit_leaves
+         where tenant_id = t.tenant_id) where tenant_id = 'ten_held_a'`,
+    );
+    await client.end();
+    await world.settled();
+    await sequencer.stop();
+    await assertSound(world, "ten_held_a");
+  });
+
+  test("what has its place cannot be changed, removed or placed anew, by whomever", async () => {
+    await world.record("ten_fixed", "x");
+    const sequencer = await world.sequencer();
+    await world.settled();
+    await sequencer.stop();
+    const client = new pg.Client({ connectionString: world.database.superUrl });
+    await client.connect();
+    for (const table of ["audit_leaves", "log_checkpoints", "top_leaves"]) {
+      for (const statement of [`update platform.${table} set tenant_id = 'x'`, `delete from platform.${table}`]) {
+        await assert.rejects(client.query(statement), /append-only/);
+      }
+      await assert.rejects(client.query(`truncate platform.${table}`), /append-only/);
+    }
+    await client.end();
+    for (const statement of [
+      sql`delete from platform.log_tiles where tenant_id = 'ten_fixed'`,
+      sql`delete from platform.log_heads where tenant_id = 'ten_fixed'`,
+      sql`update platform.audit_queue set event_id = 'x'`,
+    ]) {
+      await assert.rejects(
+        world.db.tenant("ten_fixed", (tx) => tx.run(statement)),
+        { code: "42501" },
+      );
+    }
+  });
+
+  test("when events and their salts are erased, the tree still verifies and says nothing of them", async () => {
+    const tenantId = "ten_erased";
+    for (let count = 0; count < 5; count++) await world.record(tenantId, String(count));
+    const sequencer = await world.sequencer();
+    await world.settled();
+    const client = new pg.Client({ connectionString: world.database.superUrl });
+    await client.connect();
+    await client.query("set session_replication_role = replica");
+    await client.query("delete from platform.audit_events where tenant_id = $1", [tenantId]);
+    await client.end();
+    await world.record(tenantId, "after");
+    await world.settled();
+    await sequencer.stop();
+    const log = await readLog(world.db, tenantId);
+    const hashes = log.leaves.map((leaf) => hashOfLeaf(leaf.entry));
+    const last = readCheckpoint(log.checkpoints.at(-1)?.note ?? "", await world.verifier(tenantId));
+    assert.equal(last.size, 6);
+    assert.deepEqual(last.root, rootOfTiles(6, log.tileOf, hashes));
+  });
+
+  test("killed again and again amid writing and signing: nothing committed is missing, no checkpoint is contradicted", async () => {
+    const tenants = ["ten_kill_a", "ten_kill_b", "ten_kill_c"];
+    const program = join(import.meta.dirname, "crashing-sequencer.ts");
+    const { url } = world.database;
+    const told: string[] = [];
+    for (let round = 0; round < 8; round++) {
+      const given = JSON.stringify({ url, rootKey: world.rootKey, tenants: tenants.join(",") });
+      const child = spawn(process.execPath, [program, given], { stdio: ["ignore", "pipe", "inherit"] });
+      const lines = createInterface({ input: child.stdout });
+      // Killed by count, not by time: whatever the machine's pace, at another point of its rounds each time.
+      let left = 60 + round * 37;
+      for await (const line of lines) {
+        told.push(line);
+        if (--left === 0) child.kill("SIGKILL");
+      }
+      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+      assert.equal(child.signalCode, "SIGKILL");
+    }
+    const sequencer = await world.sequencer();
+    await world.settled();
+    await sequencer.stop();
+    const placed: string[] = [];
+    for (const tenantId of tenants) {
+      const log = await assertSound(world, tenantId);
+      for (const leaf of log.leaves) placed.push(`${tenantId} ${leaf.event_id}`);
+    }
+    assert.equal(new Set(placed).size, placed.length);
+    const missing = new Set(told).difference(new Set(placed));
+    assert.deepEqual([...missing], []);
+    assert.ok(told.length > 8 * 60);
+    await assertTopSound(world);
+  });
+});

@@ -1,0 +1,175 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Log } from "../log/log.ts";
+import { noteSigner, type NoteSigner } from "../tlog/note.ts";
+import { logSeed, newOrigin, type LogKeyContext } from "./log-key.ts";
+import { FencedOut, placeCheckpoints, placeEvents, type Placing } from "./place-events.ts";
+import { updateLease, updateLeaseEnded } from "./store/lease.ts";
+import { listQueued, listTopQueued, type QueuedRow } from "./store/queue.ts";
+
+export type Sequencer = {
+  /** Ends the round under way, gives the lease back. */
+  stop(): Promise<void>;
+  readonly state: { readonly isHolder: boolean; readonly fence: number };
+};
+
+export type SequencerOptions = LogKeyContext & {
+  readonly log: Log;
+  /** Host under which the names of new logs stand. */
+  readonly originHost: string;
+  /** The database belongs to this process alone: the lease of a dead one is taken at once. */
+  readonly isAlone: boolean;
+};
+
+/** What is committed has its index and a signed checkpoint within a second: a round a quarter of it. */
+const ROUND_MS = 250;
+const LEASE_SECONDS = 6;
+const RENEW_MS = 2_000;
+/** Events of one round; a tenant with more waits for its turn after the others. */
+const MAX_EVENTS = 4_000;
+const MAX_CHECKPOINTS = 4_000;
+/** Logs that are written at once: their commits share a flush. */
+const TENANTS_AT_ONCE = 4;
+const MAX_SIGNERS = 10_000;
+const PAUSE_AFTER_FAILURE_MS = 1_000;
+
+/**
+ * Gives the committed events of all tenants their indexes, in one process at a time. Which process is a matter of speed
+ * alone: that no index is given twice is held by the rows themselves.
+ */
+export async function startSequencer(options: SequencerOptions): Promise<Sequencer> {
+  const run = new Rounds(options);
+  run.start();
+  return {
+    stop: () => run.stop(),
+    get state() {
+      return run.state;
+    },
+  };
+}
+
+/** Owns the lease, the memory of signers, and the loop. */
+class Rounds {
+  readonly #options: SequencerOptions;
+  readonly #holder = randomUUID();
+  readonly #stopping = new AbortController();
+  readonly #signers = new Map<string, NoteSigner>();
+  #loop: Promise<void> = Promise.resolve();
+  /** Null while another process holds the lease. */
+  #fence: number | null = null;
+  #seed: Buffer | null = null;
+  #renewAtMs = 0;
+  #isFirst = true;
+  /** The tenant that the last round ended with: the next goes on behind it. */
+  #after = "";
+
+  constructor(options: SequencerOptions) {
+    this.#options = options;
+  }
+
+  get state(): { isHolder: boolean; fence: number } {
+    return { isHolder: this.#fence !== null, fence: this.#fence ?? 0 };
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+    this.#seed?.fill(0);
+    const { db, log } = this.#options;
+    await db
+      .directory((tx) => updateLeaseEnded(tx, this.#holder))
+      .catch((error: unknown) => log.warn({ error }, "the lease of the audit log could not be given back"));
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      const pauseMs = await this.#round().catch((error: unknown) => {
+        this.#failed(error);
+        return PAUSE_AFTER_FAILURE_MS;
+      });
+      if (pauseMs > 0) await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { log } = this.#options;
+    this.#fence = null;
+    this.#renewAtMs = 0;
+    if (error instanceof FencedOut)
+      log.warn({ reason: error.message }, "another process gives out the indexes of the audit log");
+    else log.error({ error }, "events of the audit log could not be given their indexes; trying again");
+  }
+
+  /** Milliseconds until the next one. */
+  async #round(): Promise<number> {
+    await this.#holdLease();
+    const fence = this.#fence;
+    if (fence === null) return ROUND_MS * 2;
+    const { db, clock, originHost } = this.#options;
+    const seed = (this.#seed ??= await logSeed(this.#options));
+    const placing: Placing = {
+      db,
+      now: clock.now(),
+      fence,
+      newOrigin: (tenantId, log) => newOrigin(originHost, tenantId, log),
+      signer: (origin) => this.#signer(origin, seed),
+    };
+    const placed = await this.#placeSome(placing);
+    const checkpoints = await db.directory((tx) => listTopQueued(tx, MAX_CHECKPOINTS));
+    if (checkpoints.length > 0) await placeCheckpoints(placing, checkpoints);
+    // A full batch, or the end of the tenants: the rest is waiting already.
+    return placed === MAX_EVENTS || (placed > 0 && this.#after !== "") ? 0 : ROUND_MS;
+  }
+
+  async #placeSome(placing: Placing): Promise<number> {
+    const wasAfter = this.#after;
+    const rows = await placing.db.directory((tx) => listQueued(tx, wasAfter, MAX_EVENTS));
+    this.#after = rows.length === MAX_EVENTS ? (rows.at(-1)?.tenant_id ?? "") : "";
+    const byTenant = Object.entries(Object.groupBy(rows, (row: QueuedRow) => row.tenant_id));
+    while (byTenant.length > 0) {
+      const some = byTenant.splice(0, TENANTS_AT_ONCE);
+      await Promise.all(some.map(([tenantId, list = []]) => this.#placeTenant(placing, tenantId, list)));
+      await this.#holdLease();
+      if (this.#fence !== placing.fence) throw new FencedOut("the lease was lost within a round");
+    }
+    // Nothing behind the last tenant: look from the first again before pausing.
+    return rows.length === 0 && wasAfter !== "" ? MAX_EVENTS : rows.length;
+  }
+
+  /** One tenant's trouble must not hold up the others; it is tried again with the next round. */
+  async #placeTenant(placing: Placing, tenantId: string, rows: readonly QueuedRow[]): Promise<void> {
+    try {
+      await placeEvents(placing, tenantId, rows);
+    } catch (error) {
+      if (error instanceof FencedOut) throw error;
+      this.#options.log.error({ error, tenantId }, "events of an organisation could not be given their indexes");
+    }
+  }
+
+  async #holdLease(): Promise<void> {
+    if (performance.now() < this.#renewAtMs) return;
+    const { db, isAlone, log } = this.#options;
+    const lease = { holder: this.#holder, seconds: LEASE_SECONDS, isForced: isAlone && this.#isFirst };
+    const askedAtMs = performance.now();
+    const row = await db.directory((tx) => updateLease(tx, lease));
+    const before = this.#fence;
+    this.#fence = row === null ? null : Number(row.fence);
+    this.#isFirst &&= row === null;
+    this.#renewAtMs = row === null ? 0 : askedAtMs + RENEW_MS;
+    if (this.#fence !== null && this.#fence !== before)
+      log.info({ fence: this.#fence }, "this process gives out the indexes of the audit log");
+  }
+
+  #signer(origin: string, seed: Buffer): NoteSigner {
+    const known = this.#signers.get(origin);
+    if (known !== undefined) return known;
+    const made = noteSigner(origin, seed);
+    if (this.#signers.size >= MAX_SIGNERS) this.#signers.clear();
+    this.#signers.set(origin, made);
+    return made;
+  }
+}

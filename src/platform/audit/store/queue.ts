@@ -1,0 +1,85 @@
+import { sql } from "../../db/sql.ts";
+import type { Tx } from "../../db/tx.ts";
+
+export type QueuedRow = { readonly tenant_id: string; readonly event_id: string; readonly entry: Buffer };
+
+/** Events without an index, of tenants after `after` in the order of their ids. */
+export async function listQueued(tx: Tx, after: string, limit: number): Promise<QueuedRow[]> {
+  return tx.many(sql<QueuedRow>`
+    select tenant_id, event_id, entry from platform.audit_queue
+     where tenant_id > ${after}
+     order by tenant_id, event_id
+     limit ${limit}`);
+}
+
+/** Fewer rows than ids: another one has given some of them their index. */
+export async function deleteQueued(tx: Tx, tenantId: string, eventIds: readonly string[]): Promise<number> {
+  return tx.run(sql`
+    delete from platform.audit_queue where tenant_id = ${tenantId} and event_id = any(${[...eventIds]}::text[])`);
+}
+
+export async function countQueued(tx: Tx): Promise<number> {
+  const row = await tx.one(sql<{ count: string }>`select count(*) as count from platform.audit_queue`);
+  return Number(row?.count);
+}
+
+/** Indexes from `from` on, in the order given. */
+export async function insertLeaves(
+  tx: Tx,
+  tenantId: string,
+  from: number,
+  rows: readonly QueuedRow[],
+): Promise<number> {
+  return tx.run(sql`
+    insert into platform.audit_leaves (tenant_id, index, event_id, entry)
+    select ${tenantId}, ${from}::bigint + q.place - 1, q.event_id, q.entry
+      from rows from (unnest(${rows.map((row) => row.event_id)}::text[]), unnest(${rows.map((row) => row.entry)}::bytea[]))
+           with ordinality as q (event_id, entry, place)`);
+}
+
+export type TopRow = { readonly tenant_id: string; readonly size: string; readonly entry: Buffer };
+
+export async function insertTopQueued(tx: Tx, tenantId: string, row: { size: number; entry: Buffer }): Promise<number> {
+  return tx.run(sql`
+    insert into platform.top_queue (tenant_id, size, entry) values (${tenantId}, ${row.size}, ${row.entry})`);
+}
+
+export async function listTopQueued(tx: Tx, limit: number): Promise<TopRow[]> {
+  return tx.many(sql<TopRow>`
+    select tenant_id, size, entry from platform.top_queue order by tenant_id, size limit ${limit}`);
+}
+
+/** Fewer rows than given: another one has given some of them their index. */
+export async function deleteTopQueued(tx: Tx, rows: readonly TopRow[]): Promise<number> {
+  return tx.run(sql`
+    delete from platform.top_queue q
+     using unnest(${rows.map((row) => row.tenant_id)}::text[], ${rows.map((row) => row.size)}::bigint[])
+           as d (tenant_id, size)
+     where q.tenant_id = d.tenant_id and q.size = d.size`);
+}
+
+/** `serverTenantId` is the wall that the log above stands behind. */
+export async function insertTopLeaves(
+  tx: Tx,
+  serverTenantId: string,
+  from: number,
+  rows: readonly TopRow[],
+): Promise<number> {
+  return tx.run(sql`
+    insert into platform.top_leaves (tenant_id, index, log_tenant_id, log_size, entry)
+    select ${serverTenantId}, ${from}::bigint + q.place - 1, q.log_tenant_id, q.log_size, q.entry
+      from rows from (unnest(${rows.map((row) => row.tenant_id)}::text[]), unnest(${rows.map((row) => row.size)}::bigint[]),
+                      unnest(${rows.map((row) => row.entry)}::bytea[]))
+           with ordinality as q (log_tenant_id, log_size, entry, place)`);
+}
+
+/** Where a tenant's checkpoint stands in the log above, or null while it has no place there. */
+export async function findTopLeaf(
+  tx: Tx,
+  serverTenantId: string,
+  log: { tenantId: string; size: number },
+): Promise<{ index: string; entry: Buffer } | null> {
+  return tx.one(sql<{ index: string; entry: Buffer }>`
+    select index, entry from platform.top_leaves
+     where tenant_id = ${serverTenantId} and log_tenant_id = ${log.tenantId} and log_size = ${log.size}`);
+}

@@ -1,0 +1,254 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import pg from "pg";
+import { auditWorld, readLog, type AuditWorld, type SeenLog } from "../../../test/support/audit-world.ts";
+import { testLog } from "../../../test/support/database.ts";
+import {
+  checkProof,
+  hashOfLeaf,
+  readCheckpoint,
+  rootOfLeaves,
+  rootOfTiles,
+  type Verifier,
+} from "../../../test/support/tlog-verifier.ts";
+import { systemClock } from "../clock/clock.ts";
+import { noteSigner, readVerifierKey } from "../tlog/note.ts";
+import { logSeed } from "./log-key.ts";
+import { proveEvent } from "./proofs.ts";
+import { verifyLog } from "./verify-log.ts";
+import { auditJobs } from "./jobs.ts";
+
+const TENANT = "ten_tampered";
+const EVENTS = 700;
+const CHANGES_OF_EACH_KIND = 2_500;
+const SEED = 20_261_125;
+
+/** Numbers below a bound, the same in every run (mulberry32). */
+function generator(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}
+
+function flipped(bytes: Buffer, bit: number): Buffer {
+  const changed = Buffer.from(bytes);
+  changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
+  return changed;
+}
+
+/** Bytes that are no text are no JSON and no note: found out by whoever reads them. */
+function textOf(bytes: Buffer): string {
+  return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+}
+
+function isCaught(check: () => void): boolean {
+  try {
+    check();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+describe("a changed bit anywhere in an audit log", () => {
+  let world: AuditWorld;
+  let log: SeenLog;
+  let verifier: Verifier;
+  let hashes: Buffer[];
+  let proofs: { text: string; entry: Buffer }[];
+  const random = generator(SEED);
+
+  before(async () => {
+    world = await auditWorld();
+    const sequencer = await world.sequencer();
+    const ids: string[] = [];
+    for (let count = 0; count < EVENTS; count++) ids.push(await world.record(TENANT, `é ${count}`));
+    await world.settled();
+    await sequencer.stop();
+    log = await readLog(world.db, TENANT);
+    verifier = await world.verifier(TENANT);
+    hashes = log.leaves.map((leaf) => hashOfLeaf(leaf.entry));
+    proofs = [];
+    for (const id of ids.slice(0, 40)) {
+      const proof = await proveEvent(world.db, TENANT, id);
+      assert.ok(proof !== null);
+      proofs.push({ text: proof.proofText, entry: proof.entry });
+    }
+  });
+  after(() => world.close());
+
+  const checkRow = (row: { event: Buffer; salt: Buffer; leafHash: Buffer }, index: number): void => {
+    const entry = createHash("sha256").update(row.salt).update(textOf(row.event)).digest();
+    assert.ok(entry.equals(log.leaves[index]?.entry ?? Buffer.alloc(0)));
+    assert.ok(hashOfLeaf(entry).equals(row.leafHash));
+  };
+  const checkTiles = (level: number, index: number, bytes: Buffer): void => {
+    const tileOf: SeenLog["tileOf"] = (l, i, width) =>
+      l === level && i === index ? bytes.subarray(0, width * 32) : log.tileOf(l, i, width);
+    const root = rootOfTiles(hashes.length, tileOf, hashes);
+    assert.ok(root.equals(readCheckpoint(log.checkpoints.at(-1)?.note ?? "", verifier).root));
+  };
+  const checkCheckpoint = (note: string): void => {
+    const seen = readCheckpoint(note, verifier);
+    assert.ok(seen.root.equals(rootOfLeaves(hashes.slice(0, seen.size))));
+  };
+
+  test("nothing objects to what is as it was signed", () => {
+    for (const [index, leaf] of log.leaves.entries()) {
+      checkRow({ event: Buffer.from(leaf.event), salt: leaf.salt, leafHash: leaf.leaf_hash }, index);
+    }
+    checkTiles(0, 0, log.tiles.get("0/0") ?? Buffer.alloc(0));
+    for (const checkpoint of log.checkpoints) checkCheckpoint(checkpoint.note);
+    for (const proof of proofs) checkProof(proof.text, proof.entry, verifier);
+  });
+
+  test(`each of ${CHANGES_OF_EACH_KIND} changes of a row is caught (seed ${SEED})`, () => {
+    for (let change = 0; change < CHANGES_OF_EACH_KIND; change++) {
+      const index = random(log.leaves.length);
+      const leaf = log.leaves[index];
+      assert.ok(leaf !== undefined);
+      const row = { event: Buffer.from(leaf.event), salt: leaf.salt, leafHash: leaf.leaf_hash };
+      const part = (["event", "salt", "leafHash"] as const)[random(3)] ?? "event";
+      const bit = random(row[part].length * 8);
+      assert.ok(
+        isCaught(() => checkRow({ ...row, [part]: flipped(row[part], bit) }, index)),
+        `${part} ${index}/${bit}`,
+      );
+    }
+  });
+
+  test(`each of ${CHANGES_OF_EACH_KIND} changes of a tile is caught`, () => {
+    const names = [...log.tiles.keys()];
+    assert.ok(names.includes("1/0"));
+    for (let change = 0; change < CHANGES_OF_EACH_KIND; change++) {
+      const name = names[random(names.length)] ?? "";
+      const [level = 0, index = 0] = name.split("/").map(Number);
+      const bytes = log.tiles.get(name) ?? Buffer.alloc(0);
+      const bit = random(bytes.length * 8);
+      assert.ok(
+        isCaught(() => checkTiles(level, index, flipped(bytes, bit))),
+        `${name} ${bit}`,
+      );
+    }
+  });
+
+  test(`each of ${CHANGES_OF_EACH_KIND} changes of a checkpoint is caught`, () => {
+    for (let change = 0; change < CHANGES_OF_EACH_KIND; change++) {
+      const note = Buffer.from(log.checkpoints[random(log.checkpoints.length)]?.note ?? "");
+      const bit = random(note.length * 8);
+      assert.ok(
+        isCaught(() => checkCheckpoint(textOf(flipped(note, bit)))),
+        `${bit}`,
+      );
+    }
+  });
+
+  test(`each of ${CHANGES_OF_EACH_KIND} changes of a proof is caught`, () => {
+    for (let change = 0; change < CHANGES_OF_EACH_KIND; change++) {
+      const proof = proofs[random(proofs.length)];
+      assert.ok(proof !== undefined);
+      const text = Buffer.from(proof.text);
+      const bit = random(text.length * 8);
+      assert.ok(
+        isCaught(() => checkProof(textOf(flipped(text, bit)), proof.entry, verifier)),
+        `${bit}`,
+      );
+    }
+  });
+
+  const context = () => ({ db: world.db, keyring: world.keyring, clock: systemClock });
+  const findings = async () => {
+    const seed = await logSeed(context());
+    return (await verifyLog(world.db, TENANT, (origin) => readVerifierKey(noteSigner(origin, seed).verifierKey)))
+      .findings;
+  };
+
+  /** As a superuser who has put the triggers aside, and puts all back afterwards. */
+  async function tampered<T>(statement: string, work: () => Promise<T>): Promise<T> {
+    const client = new pg.Client({ connectionString: world.database.superUrl });
+    await client.connect();
+    try {
+      await client.query("set session_replication_role = replica");
+      await client.query(
+        "create temp table kept_events as select * from platform.audit_events where tenant_id = 'ten_tampered'",
+      );
+      await client.query(
+        "create temp table kept_leaves as select * from platform.audit_leaves where tenant_id = 'ten_tampered'",
+      );
+      await client.query(
+        "create temp table kept_tiles as select * from platform.log_tiles where tenant_id = 'ten_tampered'",
+      );
+      await client.query(
+        "create temp table kept_checkpoints as select * from platform.log_checkpoints where tenant_id = 'ten_tampered'",
+      );
+      await client.query(statement);
+      return await work();
+    } finally {
+      for (const [table, kept] of [
+        ["audit_events", "kept_events"],
+        ["audit_leaves", "kept_leaves"],
+        ["log_tiles", "kept_tiles"],
+        ["log_checkpoints", "kept_checkpoints"],
+      ]) {
+        await client.query(`delete from platform.${table} where tenant_id = $1`, [TENANT]);
+        await client.query(`insert into platform.${table} select * from ${kept}`);
+      }
+      await client.end();
+    }
+  }
+
+  const tamperings: Readonly<Record<string, string>> = {
+    "an event that says something else": `update platform.audit_events set event = replace(event, 'é 5"', 'é 6"') where event like '%é 5"%'`,
+    "an event and its leaf hash, made anew together": `update platform.audit_events set event = '{}',
+       leaf_hash = sha256('\\x00'::bytea || sha256(salt || convert_to('{}', 'UTF8'))) where event like '%é 5"%'`,
+    "a leaf that was taken out": "delete from platform.audit_leaves where index = 300",
+    "a leaf that was replaced": "update platform.audit_leaves set entry = sha256('x'::bytea) where index = 300",
+    "leaves and checkpoints cut off together": `delete from platform.audit_leaves where index >= 600;
+       delete from platform.log_checkpoints where size > 600 and log = 'audit'`,
+    "two leaves that changed places": `update platform.audit_leaves set entry = (select entry from platform.audit_leaves o
+       where o.tenant_id = audit_leaves.tenant_id and o.index = 601 - audit_leaves.index) where index in (300, 301)`,
+    "a tile that lost its end":
+      "update platform.log_tiles set hashes = substr(hashes, 1, 64) where level = 0 and tile_index = 1",
+    "a tile of another level":
+      "update platform.log_tiles set hashes = sha256('x'::bytea) || substr(hashes, 33) where level = 1",
+    "a checkpoint of another root": "update platform.log_checkpoints set root = sha256('x'::bytea) where log = 'audit'",
+    "a checkpoint signed by nobody": "update platform.log_checkpoints set note = replace(note, 'log.test', 'log.text')",
+    "the newest checkpoint taken away": `delete from platform.log_checkpoints where size = ${EVENTS} and log = 'audit'`,
+  };
+  for (const [what, statement] of Object.entries(tamperings)) {
+    test(`the nightly check finds ${what}`, async () => {
+      assert.deepEqual(await findings(), []);
+      assert.notDeepEqual(await tampered(statement, findings), []);
+      assert.deepEqual(await findings(), []);
+    });
+  }
+
+  test("what the nightly check finds is on record in the server's own log", async () => {
+    const jobs = auditJobs({
+      ...context(),
+      log: testLog,
+      listTenants: async (lastSeen) => (lastSeen === "" ? [TENANT] : []),
+    });
+    const [verifying] = jobs;
+    assert.ok(verifying !== undefined);
+    const run = { jobId: "1", attempt: 1, isLastAttempt: false, signal: new AbortController().signal, log: testLog };
+    await verifying.handle({}, run);
+    const told = async (): Promise<number> => {
+      const client = new pg.Client({ connectionString: world.database.superUrl });
+      await client.connect();
+      const { rowCount } = await client.query(
+        "select 1 from platform.audit_events where tenant_id = 'server' and action = 'platform.verifyAuditLogs' and outcome = 'failed'",
+      );
+      await client.end();
+      return rowCount ?? 0;
+    };
+    assert.equal(await told(), 0);
+    await tampered(tamperings["a leaf that was replaced"] ?? "", () => verifying.handle({}, run));
+    assert.equal(await told(), 1);
+  });
+});

@@ -1,0 +1,147 @@
+import { leafHashOf } from "../tlog/merkle.ts";
+import { openCheckpoint, type NoteVerifier } from "../tlog/note.ts";
+import { openTilesOf, TileWriter, type StoredTile } from "../tlog/tile-writer.ts";
+import { HASH_BYTES, TILE_HASHES } from "../tlog/merkle.ts";
+import type { Database, Tx } from "../db/tx.ts";
+import { saltedHash } from "./audit.ts";
+import {
+  countLostEvents,
+  findHead,
+  listCheckpoints,
+  listLeaves,
+  listTiles,
+  type CheckpointRow,
+  type LeafRow,
+} from "./store/tree.ts";
+
+/** What does not fit, in words for whoever runs the server. */
+export type Finding = { readonly what: string; readonly index: number };
+
+const PAGE_LEAVES = 2_000;
+const PAGE_CHECKPOINTS = 500;
+const MAX_FINDINGS = 20;
+
+/**
+ * Hashes a tenant's log anew, from the rows to every checkpoint that was signed. A page at a time, each in a transaction
+ * of its own: what is behind it cannot change, and if it does the next run finds it.
+ */
+export async function verifyLog(
+  db: Database,
+  tenantId: string,
+  verifier: (origin: string) => NoteVerifier | null,
+): Promise<{ readonly size: number; readonly findings: readonly Finding[] }> {
+  const findings: Finding[] = [];
+  const head = await db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
+  const lost = await db.tenant(tenantId, (tx) => countLostEvents(tx, tenantId));
+  if (lost > 0) findings.push({ what: `${lost} events have no place and wait for none`, index: 0 });
+  if (head === null) return { size: 0, findings };
+  const size = Number(head.size);
+  const key = verifier(head.origin);
+  let lastSigned = 0;
+  for (let from = 0; from < size && findings.length < MAX_FINDINGS; from += PAGE_LEAVES) {
+    const to = Math.min(from + PAGE_LEAVES, size);
+    const page = await db.tenant(tenantId, (tx) => readPage(tx, tenantId, { from, to }));
+    if (page === null) {
+      findings.push({ what: "leaves or tiles are missing", index: from });
+      break;
+    }
+    findings.push(...rowFindings(page.leaves), ...treeFindings(page, key));
+    lastSigned = Number(page.checkpoints.at(-1)?.size ?? lastSigned);
+  }
+  if (lastSigned !== size && findings.length === 0)
+    findings.push({ what: "the newest leaves are under no checkpoint", index: lastSigned });
+  return { size, findings };
+}
+
+type Page = {
+  readonly from: number;
+  readonly leaves: readonly LeafRow[];
+  /** The tiles that were open at `from`, as they were then. */
+  readonly open: readonly StoredTile[];
+  /** Tiles that hold hashes of this page, as they are now. */
+  readonly now: readonly StoredTile[];
+  readonly checkpoints: readonly CheckpointRow[];
+};
+
+async function readPage(tx: Tx, tenantId: string, range: { from: number; to: number }): Promise<Page | null> {
+  const { from, to } = range;
+  const leaves = await listLeaves(tx, tenantId, { from, count: to - from });
+  if (leaves.length !== to - from || leaves.some((leaf, at) => Number(leaf.index) !== from + at)) return null;
+  const open = openTilesOf(from);
+  const stored = await listTiles(tx, tenantId, "audit", open);
+  const cut = stored.map((tile) => ({
+    ...tile,
+    hashes: tile.hashes.subarray(0, widthAt(tile.level, from) * HASH_BYTES),
+  }));
+  if (
+    stored.length !== open.length ||
+    cut.some((tile) => tile.hashes.length !== widthAt(tile.level, from) * HASH_BYTES)
+  ) {
+    return null;
+  }
+  const now = await listTiles(tx, tenantId, "audit", placesBetween(from, to));
+  const checkpoints = await listAllCheckpoints(tx, tenantId, range);
+  return { from, leaves, open: cut, now, checkpoints };
+}
+
+function widthAt(level: number, size: number): number {
+  return Math.floor(size / TILE_HASHES ** level) % TILE_HASHES;
+}
+
+function placesBetween(from: number, to: number): { level: number; index: number }[] {
+  const places: { level: number; index: number }[] = [];
+  for (let level = 0; Math.floor((to - 1) / TILE_HASHES ** level) > 0 || level === 0; level++) {
+    const span = TILE_HASHES ** (level + 1);
+    for (let index = Math.floor(from / span); index <= Math.floor((to - 1) / span); index++)
+      places.push({ level, index });
+  }
+  return places;
+}
+
+async function listAllCheckpoints(
+  tx: Tx,
+  tenantId: string,
+  range: { from: number; to: number },
+): Promise<CheckpointRow[]> {
+  const all: CheckpointRow[] = [];
+  for (let after = range.from; ;) {
+    const page = await listCheckpoints(tx, tenantId, "audit", { after, limit: PAGE_CHECKPOINTS });
+    const inside = page.filter((row) => Number(row.size) <= range.to);
+    all.push(...inside);
+    if (inside.length < PAGE_CHECKPOINTS) return all;
+    after = Number(inside.at(-1)?.size);
+  }
+}
+
+/** Rows against their leaves. A row that was erased has left its entry behind. */
+function rowFindings(leaves: readonly LeafRow[]): Finding[] {
+  return leaves.flatMap(({ index, entry, event, salt, leaf_hash: leafHash }) => {
+    if (event === null || salt === null || leafHash === null) return [];
+    const isFit = saltedHash(salt, event).equals(entry) && leafHashOf(entry).equals(leafHash);
+    return isFit ? [] : [{ what: "the event is not what was hashed", index: Number(index) }];
+  });
+}
+
+/** Leaves against tiles, and the roots that they make against the signed ones. */
+function treeFindings(page: Page, key: NoteVerifier | null): Finding[] {
+  const findings: Finding[] = [];
+  const writer = new TileWriter(page.from, page.open);
+  const hashes = page.leaves.map((leaf) => leafHashOf(leaf.entry));
+  for (const checkpoint of page.checkpoints) {
+    const size = Number(checkpoint.size);
+    writer.append(hashes.slice(writer.size - page.from, size - page.from));
+    const signed = key === null ? null : openCheckpoint(checkpoint.note, key);
+    const root = writer.root();
+    if (signed === null || signed.size !== size || !signed.root.equals(root) || !checkpoint.root.equals(root)) {
+      findings.push({ what: "a signed checkpoint is not the root of what stands there", index: size });
+    }
+  }
+  writer.append(hashes.slice(writer.size - page.from));
+  for (const tile of writer.changedTiles()) {
+    const stored = page.now.find((each) => each.level === tile.level && each.index === tile.index);
+    if (stored?.hashes.subarray(0, tile.hashes.length).equals(tile.hashes) !== true) {
+      findings.push({ what: `tile ${tile.level}/${tile.index} does not hold its leaves`, index: tile.index });
+    }
+  }
+  return findings;
+}

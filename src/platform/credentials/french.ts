@@ -1,0 +1,35 @@
+/** French of what this area publishes in a product's document. */
+export const credentialsFrench: Readonly<Record<string, string>> = {
+  "Make an API token": "Créer un jeton d'API",
+  "The token is in the answer and is kept nowhere. It cannot hold scopes that the calling token lacks.":
+    "Le jeton figure dans la réponse et n'est conservé nulle part. Il ne peut porter de portées que le jeton appelant n'a pas.",
+  "The token, shown once.": "Le jeton, montré une seule fois.",
+  "A token cannot give more than it holds": "Un jeton ne peut donner plus qu'il ne détient",
+  "List API tokens": "Lister les jetons d'API",
+  "Tokens, in the order of their ids.": "Les jetons, dans l'ordre de leurs identifiants.",
+  "Look at an API token": "Consulter un jeton d'API",
+  "Id of the token.": "Identifiant du jeton.",
+  "The token without its secret.": "Le jeton, sans son secret.",
+  "Token not found": "Jeton introuvable",
+  "Revoke an API token": "Révoquer un jeton d'API",
+  "Takes effect on every process within a second. Revoking again changes nothing.":
+    "Prend effet sur tous les processus en moins d'une seconde. Révoquer de nouveau ne change rien.",
+  "Revoked.": "Révoqué.",
+  "Replace an API token by a new one": "Remplacer un jeton d'API par un nouveau",
+  "The new token has the same rights; the old one stays valid for the overlap.":
+    "Le nouveau jeton a les mêmes droits ; l'ancien reste valable pendant le chevauchement.",
+  "The new token, shown once.": "Le nouveau jeton, montré une seule fois.",
+  "The token is revoked or expired": "Le jeton est révoqué ou expiré",
+  "What it is for, as people call it.": "Son usage, tel qu'on le désigne.",
+  "No more than the calling token holds.": "Pas plus que n'en détient le jeton appelant.",
+  "Seconds until it ends.": "Secondes jusqu'à son expiration.",
+  "Networks in CIDR form.": "Réseaux en notation CIDR.",
+  "Id of the token; not the token itself.": "Identifiant du jeton ; non le jeton lui-même.",
+  "Networks it may be used from; empty: all.": "Réseaux depuis lesquels il peut servir ; liste vide : tous.",
+  "When it ends (ISO 8601, UTC).": "Date d'expiration (ISO 8601, UTC).",
+  "When it was revoked (ISO 8601, UTC).": "Date de révocation (ISO 8601, UTC).",
+  "Last use, to the minute (ISO 8601, UTC).": "Dernier usage, à la minute près (ISO 8601, UTC).",
+  "The token that this one replaces.": "Le jeton que celui-ci remplace.",
+  "The token. Shown once, kept nowhere.": "Le jeton. Montré une seule fois, conservé nulle part.",
+  "How long the old token stays valid.": "Durée pendant laquelle l'ancien jeton reste valable.",
+};

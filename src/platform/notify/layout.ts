@@ -1,0 +1,97 @@
+import { html, type Html } from "../http/html.ts";
+
+export type MailLocale = "en" | "fr";
+
+export type MailParts = {
+  readonly title: string;
+  readonly paragraphs: readonly string[];
+  readonly action?: { readonly label: string; readonly url: string };
+  readonly footer?: string;
+};
+
+const NO_BREAK_SPACE = "\u00a0";
+const NARROW_NO_BREAK_SPACE = "\u202f";
+/** Words that are left as they are: addresses, where a colon or a question mark is no punctuation. */
+const VERBATIM = /(\b[a-z][a-z0-9+.-]*:\/\/\S+|\bmailto:\S+|\S+@\S+)/i;
+
+/**
+ * French sets a space that does not break before : and inside « », and a narrow one before ; ! ?. A blank that stands
+ * there already is replaced; addresses stay as they are.
+ */
+export function typeset(locale: MailLocale, text: string): string {
+  if (locale !== "fr") return text;
+  return text
+    .split(VERBATIM)
+    .map((part, index) => (index % 2 === 1 ? part : frenchSpaces(part)))
+    .join("");
+}
+
+function frenchSpaces(text: string): string {
+  return text
+    .replaceAll(/(?<=[\p{L}\p{N})\]»’"%])[ \u00a0\u202f]*([;!?]+)(?=$|[\s)»])/gu, `${NARROW_NO_BREAK_SPACE}$1`)
+    .replaceAll(/(?<=[\p{L}\p{N})\]»’"%])[ \u00a0\u202f]*:(?=$|\s)/gu, `${NO_BREAK_SPACE}:`)
+    .replaceAll(/«[ \u00a0\u202f]*/g, `«${NO_BREAK_SPACE}`)
+    .replaceAll(/[ \u00a0\u202f]*»/g, `${NO_BREAK_SPACE}»`);
+}
+
+/**
+ * A plain mail in both forms. It loads nothing from anywhere, leaves its colours to the reader's programme, bright or
+ * dark, and says the action's address in full, so that nobody has to trust a button.
+ */
+export function mailLayout(locale: MailLocale, parts: MailParts): { readonly text: string; readonly html: Html } {
+  const set = (text: string): string => typeset(locale, text);
+  const title = set(parts.title);
+  const paragraphs = parts.paragraphs.map(set);
+  const action = parts.action === undefined ? null : { label: set(parts.action.label), url: parts.action.url };
+  const footer = parts.footer === undefined ? null : set(parts.footer);
+  const colon = set(locale === "fr" ? "x :" : "x:").slice(1);
+  const text = [
+    title,
+    ...paragraphs,
+    ...(action === null ? [] : [`${action.label}${colon}\n${action.url}`]),
+    ...(footer === null ? [] : [`-- \n${footer}`]),
+  ];
+  return { text: `${text.join("\n\n")}\n`, html: page(locale, { title, paragraphs, action, footer }) };
+}
+
+type Prepared = {
+  readonly title: string;
+  readonly paragraphs: readonly string[];
+  readonly action: { readonly label: string; readonly url: string } | null;
+  readonly footer: string | null;
+};
+
+function page(locale: MailLocale, { title, paragraphs, action, footer }: Prepared): Html {
+  return html`<!doctype html>
+    <html lang="${locale}">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <meta name="color-scheme" content="light dark" />
+        <title>${title}</title>
+      </head>
+      <body
+        style="margin:0;padding:24px;font-family:system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;font-size:16px;line-height:1.5"
+      >
+        <main style="max-width:36em;margin:0 auto">
+          <h1 style="font-size:1.25em;line-height:1.3">${title}</h1>
+          ${paragraphs.map((paragraph) => html`<p>${paragraph}</p> `)}${action !== null && button(action)}${
+            footer !== null &&
+            html`<hr style="margin:2em 0 1em" />
+              <p style="font-size:.875em">${footer}</p> `
+          }
+        </main>
+      </body>
+    </html> `;
+}
+
+function button({ label, url }: { readonly label: string; readonly url: string }): Html {
+  return html`<p>
+      <a
+        href="${url}"
+        style="display:inline-block;padding:.6em 1.2em;border:2px solid;border-radius:4px;font-weight:bold"
+        >${label}</a
+      >
+    </p>
+    <p style="font-size:.875em;overflow-wrap:anywhere">${url}</p> `;
+}

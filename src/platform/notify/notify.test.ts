@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { sql } from "../db/sql.ts";
+import { isAppError } from "../errors/errors.ts";
+import { enqueueMail, HOURLY_LIMITS } from "./notify.ts";
+import { sweepNotifications } from "./operations.ts";
+import { sender, World } from "./test-world.ts";
+
+describe("notifications", () => {
+  let world: World;
+  before(async () => {
+    world = await World.open();
+  });
+  after(() => world.close());
+
+  async function fileOf(id: string): Promise<string> {
+    const name = (await readdir(world.folder)).find((each) => each.includes(id));
+    if (name === undefined) throw new Error(`no file of ${id}`);
+    return readFile(join(world.folder, name), "utf8");
+  }
+
+  test("a mail that its transaction takes back is never sent, and leaves nothing", async () => {
+    const keys = await world.keyring.of(world.tenantId);
+    const mail = {
+      to: "a@b.test",
+      locale: "en",
+      subject: "s",
+      text: "t",
+      purpose: "test.mail",
+      at: new Date(),
+    } as const;
+    await assert.rejects(
+      world.db.tenant(world.tenantId, async (tx) => {
+        await enqueueMail(tx, keys, mail);
+        throw new Error("taken back");
+      }),
+    );
+    assert.equal(await world.contents(), 0);
+  });
+
+  test("without a relay a mail becomes one file, whatever is repeated, and its content is erased", async () => {
+    const id = await world.mail({ toName: "Zoë Ærø", subject: "Contrat signé : « été »", text: "Bonjour à tous.\n" });
+    const waiting = await world.row(id);
+    assert.deepEqual([waiting.state, waiting.attempts, await world.contents()], ["waiting", 0, 1]);
+    await Promise.all([world.attempt(id), world.attempt(id)]);
+    const sent = await world.attempt(id);
+    assert.deepEqual([sent.state, sent.error, sent.attempts, await world.contents()], ["sent", null, 1, 0]);
+    const names = (await readdir(world.folder)).filter((name) => name.includes(id));
+    assert.deepEqual(names, [`20261125T080000Z-${id}.eml`]);
+    const text = await fileOf(id);
+    assert.match(text, new RegExp(`^Message-ID: <${id}@tabellion.test>\r$`, "m"));
+    assert.match(text, /^Auto-Submitted: auto-generated\r$/m);
+    assert.match(text, /^Date: Wed, 25 Nov 2026 08:00:00 \+0000\r$/m);
+    assert.match(text, /^From: =\?UTF-8\?[QB]\?\S+\?= <post@tabellion\.test>\r$/m);
+    assert.match(text, /^To: =\?UTF-8\?[QB]\?\S+\?= <anna@example\.org>\r$/m);
+    assert.match(text, /^Subject: =\?UTF-8\?/m);
+    const { mode } = await stat(join(world.folder, names[0] ?? ""));
+    assert.equal(mode & 0o777, 0o600);
+    assert.ok(sender.name.startsWith("É"));
+  });
+
+  test("a text message becomes a file with number, id and text", async () => {
+    const id = await world.sms({ text: "Code à usage unique : 123456" });
+    assert.equal((await world.attempt(id)).state, "sent");
+    assert.equal(await fileOf(id), `To: +33612345678\nId: ${id}\n\nCode à usage unique : 123456\n`);
+  });
+
+  test("what was not sent in time is dropped and erased", async () => {
+    const at = world.clock.now();
+    const id = await world.mail({ expiresAt: new Date(at.getTime() + 1_000) });
+    world.clock.advance(1_000);
+    const row = await world.attempt(id);
+    assert.deepEqual([row.state, await world.contents()], ["expired", 0]);
+    assert.ok(!(await readdir(world.folder)).some((name) => name.includes(id)));
+  });
+
+  test("no line end in a name, subject or address can begin a header", async () => {
+    const breaks = ["\r\n", "\n", "\r", "\u0000", "\u0085", "\u2028", "\u2029", "\u000b", "\r\n\r\n", "%0d%0a"];
+    for (const line of breaks) {
+      const id = await world.mail({
+        subject: `Hello${line}Bcc: eve@evil.test`,
+        toName: `Anna${line}Bcc: eve@evil.test`,
+      });
+      await world.attempt(id);
+      const head = (await fileOf(id)).split("\r\n\r\n")[0] ?? "";
+      assert.ok(!/^bcc/im.test(head.replaceAll(/\r\n[ \t]/g, " ")), JSON.stringify(line));
+      for (const to of [`a${line}@b.test`, `a@b.test${line}`, `a@b${line}c.test`, `a@b.test${line}Bcc: e@evil.test`]) {
+        if (line === "%0d%0a" && to.startsWith("a%")) continue; // legal in a local part
+        await assert.rejects(world.mail({ to }), (error) => isAppError(error, "notify", "invalid_address"), to);
+      }
+    }
+  });
+
+  test("addresses that are none are refused", async () => {
+    const wrong = [
+      ...["", "@", "a", "a@", "@b.test", "a b@c.test", "a@b", "a@b..test", "a@-b.test", ".a@b.test", "a..b@c.test"],
+      ...['"a b"@c.test', "a@b.test,c@d.test", "<a@b.test>", "A <a@b.test>", "a@[127.0.0.1]", "é@b.test"],
+      ...[`${"a".repeat(65)}@b.test`, `a@${"b".repeat(64)}.test`, "a@b.test>", "a@b.te%73t", "a@b.test/c"],
+    ];
+    for (const to of wrong) {
+      await assert.rejects(world.mail({ to }), (error) => isAppError(error, "notify", "invalid_address"), to);
+    }
+    for (const to of ["", "0612345678", "+0612345678", "+33", "+33612345678\n", "+3361234567890123", "+33 612345678"]) {
+      await assert.rejects(world.sms({ to }), (error) => isAppError(error, "notify", "invalid_address"), to);
+    }
+    const id = await world.mail({ to: "o'brien+tag@münchen.example" });
+    await world.attempt(id);
+    assert.match(await fileOf(id), /<?o'brien\+tag@xn--mnchen-3ya\.example>?/);
+  });
+
+  test("an organisation sends so many in an hour, and is told when it may go on", async () => {
+    await world.db.directory((tx) => tx.run(sql`delete from platform.rate_windows`));
+    for (let sent = 0; sent < HOURLY_LIMITS.sms; sent++) await world.sms();
+    await assert.rejects(world.sms(), (error) => {
+      assert.ok(isAppError(error, "notify", "too_many_notifications"));
+      assert.ok((error.retryAfterSeconds ?? 0) > 0);
+      return true;
+    });
+    await world.mail();
+  });
+
+  test("what was over 90 days ago is forgotten, what waits is not", async () => {
+    const old = await world.mail();
+    await world.attempt(old);
+    const waiting = await world.mail();
+    world.clock.advance(90 * 86_400_000 + 1_000);
+    await sweepNotifications(world, { signal: new AbortController().signal });
+    await assert.rejects(world.row(old));
+    assert.equal((await world.row(waiting)).state, "waiting");
+  });
+
+  test("neither address nor content stands in a job, in the open row, or readable in the sealed one", async () => {
+    const id = await world.mail({ to: "canary-address@example.org", text: "canary-text", subject: "canary-subject" });
+    const dump = await world.db.tenant(world.tenantId, (tx) =>
+      tx.many(sql<{ line: string }>`
+        select n::text as line from platform.notifications n where id = ${id}
+        union all select encode(sealed, 'escape')
+          from platform.notification_contents where tenant_id = ${world.tenantId} and id = ${id}
+        union all select j.payload::text from graphile_worker._private_jobs j where payload->>'id' = ${id}`),
+    );
+    assert.equal(dump.length, 3);
+    assert.ok(dump.every(({ line }) => !line.includes("canary")));
+  });
+});

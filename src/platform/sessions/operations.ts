@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import { recordAudit } from "../audit/audit.ts";
+import type { Database, Tx } from "../db/tx.ts";
+import { newId } from "../ids/ids.ts";
+import type { Keyring } from "../keys/keyring.ts";
+import { sessionError } from "./errors.ts";
+import { isGenuine, parseRefreshToken, refreshTokenOf, type RefreshParts } from "./refresh-token.ts";
+import { findSession, insertSession, updateGeneration, updateSessionRevoked, type SessionRow } from "./store.ts";
+
+/** A lost answer may be asked for again so long, by the same client. */
+export const RETRY_MS = 10_000;
+export const IDLE_MS = 7 * 24 * 3600 * 1000;
+export const LIFE_MS = 30 * 24 * 3600 * 1000;
+const SEED_BYTES = 32;
+
+/** Who asks, and when. */
+export type RefreshContext = {
+  readonly keyring: Keyring;
+  readonly now: Date;
+  readonly remoteAddress: string;
+  readonly userAgent: string;
+};
+
+export type Refreshed = {
+  readonly tenantId: string;
+  readonly sessionId: string;
+  readonly memberId: string;
+  readonly refreshToken: string;
+};
+
+/** A new session within `tx`. Always a new id, so that no session from before a sign-in becomes a signed-in one. */
+export async function startSession(
+  tx: Tx,
+  tenantId: string,
+  memberId: string,
+  context: { keyring: Keyring; now: Date },
+): Promise<Refreshed> {
+  const sessionId = newId("ses", context.now);
+  const seed = randomBytes(SEED_BYTES);
+  await insertSession(tx, tenantId, { id: sessionId, memberId, seed, now: context.now });
+  const refreshToken = refreshTokenOf(context.keyring, { tenantId, sessionId, generation: 1 }, seed);
+  return { tenantId, sessionId, memberId, refreshToken };
+}
+
+/**
+ * Spends a refresh token for its successor. The token that was spent last may be shown again within `RETRY_MS` by
+ * the same client and gives the same successor, as long as that one is unspent. Any other spent token ends the
+ * session. All failures look the same from outside.
+ */
+export async function refreshSession(db: Database, token: string, context: RefreshContext): Promise<Refreshed> {
+  const parts = parseRefreshToken(token);
+  const refreshed = parts === null ? null : await db.tenant(parts.tenantId, (tx) => spend(tx, parts, context));
+  if (refreshed === null) throw sessionError("session_ended", "The refresh token is not valid any more.");
+  return refreshed;
+}
+
+/** Ends a session; every process refuses its access tokens within a second. Ending it again changes nothing. */
+export async function endSession(
+  tx: Tx,
+  tenantId: string,
+  target: { sessionId: string; reason: string; now: Date },
+): Promise<void> {
+  await updateSessionRevoked(tx, tenantId, { id: target.sessionId, reason: target.reason, now: target.now });
+}
+
+/** Null is committed, not thrown: the end of a family must last. */
+async function spend(tx: Tx, parts: RefreshParts, context: RefreshContext): Promise<Refreshed | null> {
+  const { keyring, now } = context;
+  const { tenantId, sessionId, generation } = parts;
+  const before = await findSession(tx, tenantId, sessionId);
+  if (before === null || !isGenuine(keyring, parts, before.seed) || isOver(before, now)) return null;
+  const client = clientOf(context);
+  const isSpent = (await updateGeneration(tx, tenantId, { id: sessionId, generation, client, now })) === 1;
+  if (!isSpent) {
+    // Read again: whoever was faster has committed by now.
+    const row = await findSession(tx, tenantId, sessionId);
+    if (row === null || row.revoked_at !== null) return null;
+    if (!isRetry(row, generation, client, now)) {
+      await endFamily(tx, row, parts, context);
+      return null;
+    }
+  }
+  const refreshToken = refreshTokenOf(keyring, { tenantId, sessionId, generation: generation + 1 }, before.seed);
+  return { tenantId, sessionId, memberId: before.member_id, refreshToken };
+}
+
+function isOver(row: SessionRow, now: Date): boolean {
+  const isIdle = now.getTime() - row.used_at.getTime() >= IDLE_MS;
+  return row.revoked_at !== null || isIdle || now.getTime() - row.created_at.getTime() >= LIFE_MS;
+}
+
+/** Processes' clocks differ a little: a rotation may seem to lie ahead. */
+function isRetry(row: SessionRow, generation: number, client: Buffer, now: Date): boolean {
+  if (row.generation !== generation + 1 || row.rotated_at === null || row.rotated_client === null) return false;
+  return Math.abs(now.getTime() - row.rotated_at.getTime()) <= RETRY_MS && row.rotated_client.equals(client);
+}
+
+async function endFamily(tx: Tx, row: SessionRow, parts: RefreshParts, context: RefreshContext): Promise<void> {
+  const { tenantId, sessionId } = parts;
+  const ended = await updateSessionRevoked(tx, tenantId, { id: sessionId, reason: "refresh_reuse", now: context.now });
+  if (ended === 0) return;
+  await recordAudit(tx, tenantId, {
+    action: "platform.refreshSession",
+    at: context.now,
+    actor: { type: "member", id: row.member_id, ip: context.remoteAddress },
+    resource: { type: "session", id: sessionId },
+    outcome: "denied",
+    details: { reason: "a spent refresh token was shown again", generation: parts.generation },
+  });
+}
+
+/** The same user agent at the same address, as a keyed hash. */
+function clientOf(context: RefreshContext): Buffer {
+  return context.keyring.mac("address-hashes", `client/${context.remoteAddress}/${context.userAgent}`);
+}

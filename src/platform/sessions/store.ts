@@ -1,0 +1,80 @@
+import { sql } from "../db/sql.ts";
+import type { Tx } from "../db/tx.ts";
+
+export type SessionRow = {
+  id: string;
+  member_id: string;
+  seed: Buffer;
+  /** The only generation whose token can be spent. */
+  generation: number;
+  rotated_at: Date | null;
+  rotated_client: Buffer | null;
+  created_at: Date;
+  used_at: Date;
+  revoked_at: Date | null;
+};
+
+export async function insertSession(
+  tx: Tx,
+  tenantId: string,
+  row: { id: string; memberId: string; seed: Buffer; now: Date },
+): Promise<number> {
+  return tx.run(sql`
+    insert into platform.sessions (tenant_id, id, member_id, seed, created_at, used_at)
+    values (${tenantId}, ${row.id}, ${row.memberId}, ${row.seed}, ${row.now}, ${row.now})`);
+}
+
+export async function findSession(tx: Tx, tenantId: string, id: string): Promise<SessionRow | null> {
+  return tx.one(sql<SessionRow>`
+    select id, member_id, seed, generation, rotated_at, rotated_client, created_at, used_at, revoked_at
+      from platform.sessions
+     where tenant_id = ${tenantId} and id = ${id}`);
+}
+
+/** Spends a generation. Zero rows: another request spent it first, or the session was revoked. */
+export async function updateGeneration(
+  tx: Tx,
+  tenantId: string,
+  spent: { id: string; generation: number; client: Buffer; now: Date },
+): Promise<number> {
+  return tx.run(sql`
+    update platform.sessions
+       set generation = generation + 1, rotated_at = ${spent.now}, rotated_client = ${spent.client},
+           used_at = ${spent.now}
+     where tenant_id = ${tenantId} and id = ${spent.id} and generation = ${spent.generation}
+       and revoked_at is null`);
+}
+
+/** Zero rows: it was revoked before, or there is none. */
+export async function updateSessionRevoked(
+  tx: Tx,
+  tenantId: string,
+  target: { id: string; reason: string; now: Date },
+): Promise<number> {
+  return tx.run(sql`
+    update platform.sessions set revoked_at = ${target.now}, revoked_reason = ${target.reason}
+     where tenant_id = ${tenantId} and id = ${target.id} and revoked_at is null`);
+}
+
+export type SigningKeyRow = { id: string; public_key: Buffer; sealed_key: Buffer; created_at: Date };
+
+/** Held to the end of the transaction: of processes that find no fresh key at once, one makes it. */
+export async function lockSigningKeys(tx: Tx): Promise<void> {
+  await tx.run(sql`select pg_advisory_xact_lock(8443021)`);
+}
+
+/** Newest first. */
+export async function listSigningKeys(tx: Tx, tenantId: string, since: Date): Promise<SigningKeyRow[]> {
+  return tx.many(sql<SigningKeyRow>`
+    select id, public_key, sealed_key, created_at
+      from platform.session_signing_keys
+     where tenant_id = ${tenantId} and created_at > ${since}
+     order by created_at desc, id desc
+     limit 10`);
+}
+
+export async function insertSigningKey(tx: Tx, tenantId: string, row: SigningKeyRow): Promise<number> {
+  return tx.run(sql`
+    insert into platform.session_signing_keys (tenant_id, id, public_key, sealed_key, created_at)
+    values (${tenantId}, ${row.id}, ${row.public_key}, ${row.sealed_key}, ${row.created_at})`);
+}

@@ -1,0 +1,309 @@
+import { randomInt, timingSafeEqual } from "node:crypto";
+import type { AuditActor } from "../../../platform/audit/audit.ts";
+import type { Tx } from "../../../platform/db/tx.ts";
+import { newId } from "../../../platform/ids/ids.ts";
+import { limitKey } from "../../../platform/limits/limit-keys.ts";
+import { takeFromWindow } from "../../../platform/limits/sliding-window.ts";
+import { enqueueMail, enqueueSms } from "../../../platform/notify/notify.ts";
+import type { OpenCall } from "../../../platform/product.ts";
+import type { Locale } from "../consent.ts";
+import { isEmail, isPlainText, type SignForm } from "../sign-form.ts";
+import { codeMail } from "../sign-mail.ts";
+import type { Notice, SignPage, Typed } from "../sign-view.ts";
+import { codeChannel, dueSigners, isOpenStatus, statusAt, statusOf } from "../signature.ts";
+import {
+  insertSignatureSigners,
+  listSignatureSigners,
+  lockSignature,
+  updateSignatureSigner,
+  updateSignatureStatus,
+  type SignatureRow,
+  type SignatureSignerRow,
+} from "../store/signatures.ts";
+import { evidenceSigner, sha256Hex, type EvidenceSigner } from "./evidence.ts";
+import { evidenceRecord } from "./evidence-record.ts";
+import { pageOfLink } from "./sign-pages.ts";
+import { endSignature, enqueueInvitation, noteSignature, tellSignature, type Change } from "./signature-changes.ts";
+import { findLink, type OpenLink } from "./sign-links.ts";
+
+const POSTS_AN_ADDRESS = { limit: 300, windowSeconds: 600 };
+const POSTS_A_LINK = { limit: 120, windowSeconds: 600 };
+const LINKS_AN_ENVELOPE = { limit: 60, windowSeconds: 3600 };
+const LINKS_A_SIGNER = { limit: 5, windowSeconds: 3600 };
+const CODES_A_SIGNER = { limit: 5, windowSeconds: 3600 };
+/** With five tries a code: whoever has the link guesses one of a million codes with odds of 1 : 666 in a month. */
+const CODES_A_SIGNER_A_DAY = { limit: 10, windowSeconds: 86_400 };
+const CODE_MINUTES = 10;
+const MAX_CODE_TRIES = 5;
+const MAX_NAME = 200;
+const MAX_REASON = 500;
+const MAX_SIGNERS_WITH_DELEGATES = 100;
+
+export type Visitor = { readonly userAgent: string; readonly locale: Locale };
+
+/** Carries out a form of the pages. Every act has one effect, however often it is sent; the page says what holds now. */
+export async function actOnLink(call: OpenCall, token: string, form: SignForm, visitor: Visitor): Promise<SignPage> {
+  const limited =
+    (await taken(
+      call,
+      limitKey({ kind: "address", address: call.remoteAddress }, "secufile.sign"),
+      POSTS_AN_ADDRESS,
+    )) ?? (await taken(call, `secufile.sign:${sha256Hex(token)}`, POSTS_A_LINK));
+  if (limited !== null) return limited;
+  const link = await findLink(call.services, token);
+  if (link === null) return { kind: "nothing" };
+  if (link.signer_id === null) {
+    const notice = await askForLink(call, link, form.email);
+    return pageOfLink(call, link, { notice });
+  }
+  const evidence = form.act === "sign" ? await evidenceSigner(call.services) : null;
+  const isLimited = form.act === "code" && (await areCodesTaken(call, link, link.signer_id));
+  const notice = isLimited ? "code_limited" : await act(call, link, { form, visitor, evidence });
+  call.services.eventHints.hint();
+  const typed: Typed = { name: form.name, reason: form.reason, email: form.email };
+  return pageOfLink(call, link, { notice, typed });
+}
+
+async function taken(
+  call: OpenCall,
+  key: string,
+  policy: { limit: number; windowSeconds: number },
+): Promise<Extract<SignPage, { kind: "limited" }> | null> {
+  const outcome = await takeFromWindow(call.services.db, { key, ...policy });
+  return outcome.isAllowed ? null : { kind: "limited", retryAfterSeconds: outcome.retryAfterSeconds };
+}
+
+/** A link that was replaced gets no code, and so uses none of its signer's up. */
+async function areCodesTaken(call: OpenCall, link: OpenLink, signerId: string): Promise<boolean> {
+  if (link.replaced_at !== null) return false;
+  if ((await taken(call, `secufile.code:${signerId}`, CODES_A_SIGNER)) !== null) return true;
+  return (await taken(call, `secufile.code-day:${signerId}`, CODES_A_SIGNER_A_DAY)) !== null;
+}
+
+/** The answer is the same whatever address was typed; who is listed, and has the turn, gets a mail. */
+async function askForLink(call: OpenCall, link: OpenLink, email: string): Promise<Notice> {
+  if (!isEmail(email)) return "email_wrong";
+  const { services } = call;
+  if ((await taken(call, `secufile.envelope:${link.signature_id}`, LINKS_AN_ENVELOPE)) !== null) return "link_sent";
+  const wanted = addressMac(call, email);
+  const { tenant_id: tenantId, signature_id: signatureId } = link;
+  const signers = await services.db.tenant(tenantId, (tx) => listSignatureSigners(tx, tenantId, [signatureId]));
+  const found = dueSigners(signers).filter((signer) => timingSafeEqual(addressMac(call, signer.email), wanted));
+  for (const signer of found) {
+    if ((await taken(call, `secufile.link:${signer.id}`, LINKS_A_SIGNER)) !== null) continue;
+    await services.db.tenant(tenantId, (tx) => enqueueInvitation(tx, tenantId, signatureId, { signerId: signer.id }));
+  }
+  return "link_sent";
+}
+
+function addressMac(call: OpenCall, email: string): Buffer {
+  return call.services.keyring.mac("address-hashes", email.toLowerCase());
+}
+
+type Acting = {
+  readonly form: SignForm;
+  readonly visitor: Visitor;
+  readonly evidence: EvidenceSigner | null;
+};
+
+type Act = Acting & {
+  readonly call: OpenCall;
+  readonly link: OpenLink;
+  readonly change: Change;
+  readonly row: SignatureRow;
+  readonly signers: readonly SignatureSignerRow[];
+  readonly signer: SignatureSignerRow;
+};
+
+/** One transaction; the request is locked, so that of acts that race one comes first and the others see it. */
+async function act(call: OpenCall, link: OpenLink, acting: Acting): Promise<Notice | null> {
+  const { tenant_id: tenantId } = link;
+  return call.services.db.tenant(tenantId, async (tx) => {
+    const row = await lockSignature(tx, tenantId, link.signature_id);
+    if (row === null || !isOpenStatus(statusAt(row, call.now))) return "not_open";
+    const signers = await listSignatureSigners(tx, tenantId, [row.id]);
+    const signer = signers.find(({ id }) => id === link.signer_id);
+    if (signer === undefined || link.replaced_at !== null || !dueSigners(signers).includes(signer)) return "not_open";
+    const change = { tenantId, now: call.now, actor: actorOf(call, signer) };
+    const one: Act = { ...acting, call, link, change, row, signers, signer };
+    // Nobody signs, declines or delegates what was never shown to them.
+    if (acting.form.act !== "open" && signer.viewed_at === null) return "not_open";
+    switch (acting.form.act) {
+      case "open":
+        return open(tx, one);
+      case "code":
+        return sendCode(tx, one);
+      case "sign":
+        return (await refuseCode(tx, one)) ?? signDocument(tx, one);
+      case "decline":
+        return (await refuseCode(tx, one)) ?? decline(tx, one);
+      case "delegate":
+        return (await refuseCode(tx, one)) ?? delegate(tx, one);
+      default:
+        return null;
+    }
+  });
+}
+
+function actorOf(call: OpenCall, signer: SignatureSignerRow): AuditActor {
+  return { type: "signer", id: signer.id, email: signer.email, ip: call.remoteAddress };
+}
+
+async function open(tx: Tx, one: Act): Promise<null> {
+  if (one.signer.viewed_at !== null) return null;
+  await changeSigner(tx, one, { state: "viewed", viewed_at: one.change.now }, "signature.viewed");
+  await noteSignature(tx, one.change, one.row, { operation: "viewSignature", details: detailsOf(one) });
+  return null;
+}
+
+function detailsOf({ signer, visitor }: Act): Record<string, unknown> {
+  return { signer_id: signer.id, user_agent: visitor.userAgent };
+}
+
+/** Changes the signer, and the request as it follows from that; tells of it. */
+async function changeSigner(
+  tx: Tx,
+  one: Act,
+  change: Partial<SignatureSignerRow>,
+  type: "signature.viewed" | "signature.signed" | null,
+): Promise<SignatureSignerRow[]> {
+  const { tenantId } = one.change;
+  const changed = { ...one.signer, ...change };
+  await updateSignatureSigner(tx, tenantId, changed);
+  const signers = one.signers.map((signer) => (signer.id === changed.id ? changed : signer));
+  const status = statusOf(signers);
+  if (isOpenStatus(status)) await updateSignatureStatus(tx, tenantId, one.row.id, { status, endedAt: null });
+  if (type !== null) await tellSignature(tx, one.change, one.row, { type, status, signer: changed });
+  return signers;
+}
+
+async function sendCode(tx: Tx, one: Act): Promise<Notice | null> {
+  const { call, link, row, signer, change, visitor } = one;
+  if (row.required_code === "none") return null;
+  const code = String(randomInt(1_000_000)).padStart(6, "0");
+  await updateSignatureSigner(tx, change.tenantId, {
+    ...signer,
+    code_mac: codeMac(one, code),
+    code_sent_at: change.now,
+    code_tries: 0,
+  });
+  const { subject, text } = codeMail(visitor.locale, code, CODE_MINUTES);
+  const common = {
+    purpose: "secufile.signingCode",
+    at: change.now,
+    expiresAt: new Date(change.now.getTime() + CODE_MINUTES * 60_000),
+  };
+  const channel = codeChannel(row.required_code, signer);
+  if (channel === "sms" && signer.phone !== null) {
+    await enqueueSms(tx, link.keys, { to: signer.phone, text: text.replaceAll("\n\n", " "), ...common });
+  } else await enqueueMail(tx, link.keys, { to: signer.email, locale: visitor.locale, subject, text, ...common });
+  await noteSignature(tx, change, row, {
+    operation: "sendCode",
+    details: { ...detailsOf(one), channel },
+  });
+  call.log.debug({ signer: signer.id }, "a signing code was made");
+  return "code_sent";
+}
+
+function codeMac({ call, change, signer }: Act, code: string): Buffer {
+  return call.services.keyring.mac("one-time-codes", `secufile/${change.tenantId}/${signer.id}/${code}`);
+}
+
+/** Why the code does not let in, or null. A try counts when it fails, whatever else was wrong with the form. */
+async function refuseCode(tx: Tx, one: Act): Promise<Notice | null> {
+  const { row, signer, form, change } = one;
+  if (row.required_code === "none") return null;
+  const ends = (signer.code_sent_at?.getTime() ?? 0) + CODE_MINUTES * 60_000;
+  if (signer.code_mac === null || change.now.getTime() >= ends || signer.code_tries >= MAX_CODE_TRIES)
+    return "code_over";
+  if (timingSafeEqual(codeMac(one, form.code), signer.code_mac)) return null;
+  await updateSignatureSigner(tx, change.tenantId, { ...signer, code_tries: signer.code_tries + 1 });
+  await noteSignature(tx, change, row, {
+    operation: "checkCode",
+    outcome: "denied",
+    details: { ...detailsOf(one), tries: signer.code_tries + 1 },
+  });
+  return signer.code_tries + 1 >= MAX_CODE_TRIES ? "code_over" : "code_wrong";
+}
+
+async function signDocument(tx: Tx, one: Act): Promise<Notice | null> {
+  const { form, evidence, change, row, link } = one;
+  if (!isPlainText(form.name, MAX_NAME)) return "name_missing";
+  if (form.consent !== "yes") return "consent_missing";
+  if (evidence === null) return "not_open";
+  const record = await evidenceRecord(tx, one);
+  if (record === null) return "not_open";
+  const signed = evidence.sign(record);
+  const sealed = link.keys.seal("signatures", Buffer.from(JSON.stringify(signed), "utf8"), one.signer.id);
+  const auditId = await noteSignature(tx, change, row, {
+    operation: "signDocument",
+    details: {
+      ...detailsOf(one),
+      evidence: record,
+      evidence_sha256: sha256Hex(signed.signed_text),
+      evidence_signature: signed.signature,
+      key_id: signed.key_id,
+    },
+  });
+  const signers = await changeSigner(
+    tx,
+    one,
+    { state: "signed", ended_at: change.now, sealed_evidence: sealed, audit_id: auditId, code_mac: null },
+    "signature.signed",
+  );
+  if (statusOf(signers) === "completed") {
+    await endSignature(tx, change, row, { status: "completed", operation: "completeSignature" });
+  } else await enqueueInvitation(tx, change.tenantId, row.id);
+  return null;
+}
+
+async function decline(tx: Tx, one: Act): Promise<Notice | null> {
+  const { form, change, row, link, signer } = one;
+  if (!isPlainText(form.reason, MAX_REASON)) return "reason_missing";
+  const sealed = link.keys.seal("signatures", Buffer.from(form.reason, "utf8"), signer.id);
+  await changeSigner(tx, one, { state: "declined", ended_at: change.now, sealed_reason: sealed, code_mac: null }, null);
+  await updateSignatureStatus(tx, change.tenantId, row.id, { status: "declined", endedAt: change.now });
+  await tellSignature(tx, change, row, {
+    type: "signature.declined",
+    status: "declined",
+    signer: { ...signer, state: "declined" },
+    reason: form.reason,
+  });
+  await noteSignature(tx, change, row, {
+    operation: "declineSignature",
+    details: { ...detailsOf(one), reason: form.reason },
+  });
+  return null;
+}
+
+/** Names another person, who takes the turn, the role and a link of its own. */
+async function delegate(tx: Tx, one: Act): Promise<Notice | null> {
+  const { form, change, row, signers, signer } = one;
+  if (!row.is_delegable || signers.length >= MAX_SIGNERS_WITH_DELEGATES) return "not_open";
+  const isListed = signers.some(({ email }) => email.toLowerCase() === form.email.toLowerCase());
+  if (!isEmail(form.email) || isListed || !isPlainText(form.name, MAX_NAME)) return "delegate_wrong";
+  const id = newId("sgn", change.now);
+  await changeSigner(tx, one, { state: "delegated", ended_at: change.now, code_mac: null }, null);
+  await insertSignatureSigners(tx, change.tenantId, row.id, [
+    {
+      id,
+      position: Math.max(...signers.map(({ position }) => position)) + 1,
+      email: form.email,
+      role: signer.role,
+      name: form.name,
+      phone: null,
+      signing_order: signer.signing_order,
+      delegated_from: signer.id,
+    },
+  ]);
+  await updateSignatureStatus(tx, change.tenantId, row.id, {
+    status: row.status === "pending" ? "viewed" : row.status,
+    endedAt: null,
+  });
+  await enqueueInvitation(tx, change.tenantId, row.id);
+  await noteSignature(tx, change, row, {
+    operation: "delegateSignature",
+    details: { ...detailsOf(one), delegate_id: id, delegate_email: form.email },
+  });
+  return null;
+}

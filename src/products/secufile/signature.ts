@@ -1,0 +1,63 @@
+/** How far a request for signatures is. */
+export type SignatureStatus =
+  | "pending"
+  | "viewed"
+  | "partially_signed"
+  | "completed"
+  | "declined"
+  | "expired"
+  | "cancelled";
+
+/** Where one signer stands. */
+export type SignerState = "waiting" | "invited" | "viewed" | "signed" | "declined" | "delegated";
+
+type Standing = { readonly state: SignerState; readonly signing_order: number | null };
+
+const OPEN: ReadonlySet<SignatureStatus> = new Set(["pending", "viewed", "partially_signed"]);
+
+/** Whether somebody may still act on the request. */
+export function isOpenStatus(status: SignatureStatus): boolean {
+  return OPEN.has(status);
+}
+
+/** The status as of `now`: time ends a request, also where no job has said so yet. */
+export function statusAt(request: { status: SignatureStatus; expires_at: Date }, now: Date): SignatureStatus {
+  return isOpenStatus(request.status) && request.expires_at <= now ? "expired" : request.status;
+}
+
+/**
+ * Whose turn it is: of those who have not signed, all of the lowest order. Signers without an order come first, and
+ * so all at once when nobody has one.
+ */
+export function dueSigners<S extends Standing>(signers: readonly S[]): S[] {
+  const missing = signers.filter(({ state }) => state !== "signed" && state !== "delegated");
+  const turn = Math.min(...missing.map(orderOf));
+  return missing.filter((signer) => signer.state !== "declined" && orderOf(signer) === turn);
+}
+
+function orderOf({ signing_order: order }: Standing): number {
+  return order ?? 0;
+}
+
+/** How a signer gets codes. A delegate has no telephone on record and gets them by mail, whatever the request asks for. */
+export function codeChannel<C extends "none" | "mail" | "sms">(
+  required: C,
+  signer: { readonly phone: string | null },
+): C | "mail" {
+  return required === "sms" && signer.phone === null ? "mail" : required;
+}
+
+/** What the standings of all signers make of an open request. */
+export function statusOf(signers: readonly Standing[]): SignatureStatus {
+  const acting = signers.filter(({ state }) => state !== "delegated");
+  if (acting.some(({ state }) => state === "declined")) return "declined";
+  if (acting.every(({ state }) => state === "signed")) return "completed";
+  if (acting.some(({ state }) => state === "signed")) return "partially_signed";
+  return signers.some(({ state }) => state === "viewed" || state === "delegated") ? "viewed" : "pending";
+}
+
+/** Enough to recognise oneself, too little to write to. */
+export function maskEmail(email: string): string {
+  const [local = "", domain = ""] = email.split("@");
+  return `${local.slice(0, 1)}…@${domain.slice(0, 1)}…${domain.slice(domain.lastIndexOf("."))}`;
+}

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
+import { after, before, describe, test, type TestContext } from "node:test";
+import pg from "pg";
+import {
+  clientOf,
+  eventually,
+  expected,
+  expectedProblem,
+  look,
+  storedDocument,
+  type Answer,
+  type Client,
+} from "../support/secufile-client.ts";
+import { startTestServer } from "../support/server.ts";
+import { makeTinyTablespace, type TinyTablespace } from "../support/tiny-tablespace.ts";
+
+const CONTENT = new Uint8Array(randomBytes(4096));
+const RECIPIENT = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ format: "jwk" });
+
+/** What each of them would do or give away. */
+type Act = { readonly what: string; run(headers?: Readonly<Record<string, string>>): Promise<Answer> };
+
+describe("A1 when the audit log cannot be written, nothing happens", () => {
+  let server: Awaited<ReturnType<typeof startTestServer>>;
+  let client: Client;
+  let superUrl: string;
+  let acts: readonly Act[];
+  /** Bytes that no refused answer may hold. */
+  let secrets: readonly Buffer[];
+
+  before(async () => {
+    server = await startTestServer();
+    client = clientOf(server.origin, server.apiKey);
+    ({ superUrl } = server.database);
+    const key = expected(await client.post("/kms/keys", { name: "k" }), 201);
+    const data = expected(await client.post(`/kms/keys/${key.key_id}/data-key`, {}), 201);
+    const { key_wrap, wrapped_key } = data;
+    const documentId = await storedDocument(client, CONTENT, { key_wrap, wrapped_key });
+    secrets = [Buffer.from(data.plaintext_key), Buffer.from(wrapped_key), Buffer.from(CONTENT.subarray(0, 32))];
+    const release = { recipient_public_key: RECIPIENT, reason: "a test" };
+    acts = [
+      {
+        what: "a write",
+        run: (headers) => client.post("/documents", { filename: "a.age", key_wrap: "vault://kms/key/1" }, headers),
+      },
+      { what: "a read of content", run: () => client.get(`/documents/${documentId}/content`) },
+      { what: "a read of metadata", run: () => client.get(`/documents/${documentId}`) },
+      { what: "a read that leaves a general row", run: () => client.get("/kms/keys") },
+      {
+        what: "a key release",
+        run: (headers) => client.post(`/documents/${documentId}/key-release`, release, headers),
+      },
+      { what: "a data key", run: (headers) => client.post(`/kms/keys/${key.key_id}/data-key`, {}, headers) },
+      { what: "a refusal", run: () => client.get("/documents/doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F") },
+    ];
+    // Each of them works before.
+    for (const act of acts.slice(0, -1)) assert.ok((await act.run()).status < 300, act.what);
+  });
+  after(() => server.remove());
+
+  /** Rows of all tables, what they hold included; the audit log's own must not grow either. */
+  async function state(): Promise<unknown> {
+    return look(
+      superUrl,
+      `select (select json_agg(d order by id) from secufile.documents d) as documents,
+              (select count(*) from platform.audit_events) as rows,
+              (select count(*) from secufile.signers) as signers,
+              (select count(*) from platform.kms_keys) as keys,
+              (select count(*) from platform.event_queue) as events,
+              (select count(*) from platform.idempotency_keys where state = 'done') as answers`,
+    );
+  }
+
+  async function refused(t: TestContext): Promise<void> {
+    const earlier = await state();
+    for (const act of acts) {
+      for (const headers of [{}, { "idempotency-key": randomUUID() }]) {
+        const startMs = performance.now();
+        const answer = await act.run(headers);
+        t.diagnostic(`${act.what}: ${Math.round(performance.now() - startMs)} ms`);
+        expectedProblem(answer, 503, "audit_unavailable");
+        assert.ok(Number(answer.headers.get("retry-after")) >= 1, act.what);
+        for (const secret of secrets) assert.ok(!answer.bytes.includes(secret), `${act.what} gave a secret away`);
+      }
+    }
+    assert.deepEqual(await state(), earlier);
+  }
+
+  async function recovered(): Promise<void> {
+    for (const act of acts.slice(0, -1)) {
+      await eventually(`${act.what} works again`, async () => ((await act.run()).status < 300 ? true : null));
+    }
+  }
+
+  test("A1 table locked by another session: 503 with Retry-After while it is locked, no change, no secret byte", async (t) => {
+    const holder = new pg.Client({ connectionString: superUrl });
+    await holder.connect();
+    await holder.query("begin; lock table platform.audit_events in access exclusive mode");
+    try {
+      // Looked at by the holder itself: nobody else may read the table now.
+      const count =
+        "select (select count(*) from platform.audit_events) as rows, (select count(*) from secufile.documents) as documents";
+      const earlier = (await holder.query(count)).rows;
+      let slowestMs = 0;
+      // More than there are connections: those that wait must not make the others wait for ever.
+      const many = Array.from({ length: 6 }, () => acts).flat();
+      await Promise.all(
+        many.map(async (act) => {
+          const startMs = performance.now();
+          const answer = await act.run();
+          slowestMs = Math.max(slowestMs, performance.now() - startMs);
+          expectedProblem(answer, 503, "audit_unavailable");
+          for (const secret of secrets) assert.ok(!answer.bytes.includes(secret), act.what);
+        }),
+      );
+      t.diagnostic(`the slowest of ${many.length}: ${Math.round(slowestMs)} ms`);
+      assert.deepEqual((await holder.query(count)).rows, earlier);
+    } finally {
+      await holder.end();
+    }
+    await recovered();
+  });
+
+  test("A1 insert right revoked: 503 with Retry-After, no change, no secret byte", async (t) => {
+    await look(superUrl, "revoke insert on platform.audit_events from tabellion_test_app");
+    try {
+      await refused(t);
+    } finally {
+      await look(superUrl, "grant insert on platform.audit_events to tabellion_test_app");
+    }
+    await recovered();
+  });
+
+  test("a refusal that could not be recorded is counted for the operator", async () => {
+    const operator = clientOf(server.origin, server.operatorToken);
+    await eventually("the refusals are counted", async () => {
+      const data: { reason: string }[] = expected(await operator.get("/v1/platform/refusals"), 200).data;
+      return data.some((entry) => entry.reason === "audit_unavailable") ? true : null;
+    });
+  });
+});
+
+describe("A1 with a full disk", () => {
+  let server: Awaited<ReturnType<typeof startTestServer>>;
+  let tiny: TinyTablespace | string;
+  const clusterUrl = process.env["TEST_POSTGRES_URL"] ?? "";
+
+  before(async () => {
+    server = await startTestServer();
+    tiny = await makeTinyTablespace(clusterUrl);
+  });
+  after(async () => {
+    await server.remove();
+    if (typeof tiny !== "string") await tiny.remove(clusterUrl);
+  });
+
+  test("A1 disk full: 503 with Retry-After, no change, no secret byte", async (t) => {
+    if (typeof tiny === "string") {
+      t.skip(tiny);
+      return;
+    }
+    const { superUrl } = server.database;
+    const client = clientOf(server.origin, server.apiKey);
+    const key = expected(await client.post("/kms/keys", { name: "k" }), 201);
+    const data = expected(await client.post(`/kms/keys/${key.key_id}/data-key`, {}), 201);
+    const { key_wrap, wrapped_key } = data;
+    const id = await storedDocument(client, CONTENT, { key_wrap, wrapped_key });
+    await look(superUrl, `alter table platform.audit_events set (autovacuum_enabled = false)`);
+    await look(superUrl, `alter table platform.audit_events set tablespace ${tiny.name}`);
+    await look(superUrl, `alter index platform.audit_events_pk set tablespace ${tiny.name}`);
+    const filling = `insert into platform.audit_events
+      select 'ten_filler', i::text, now(), 'a', 'system', 'a', null, null, null, 'success', repeat('x', 200), '', ''
+        from generate_series(1, 100000) i`;
+    await assert.rejects(look(superUrl, filling), { code: "53100" });
+    const earlier = await look(superUrl, "select count(*)::int as documents from secufile.documents");
+    const release = { recipient_public_key: RECIPIENT, reason: "a test" };
+    const answers = [
+      await client.post("/documents", { filename: "a.age", key_wrap: "vault://kms/key/1" }),
+      await client.get(`/documents/${id}/content`),
+      await client.post(`/documents/${id}/key-release`, release),
+      await client.post(`/kms/keys/${key.key_id}/data-key`, {}),
+    ];
+    for (const answer of answers) {
+      expectedProblem(answer, 503, "audit_unavailable");
+      assert.ok(Number(answer.headers.get("retry-after")) >= 1);
+      assert.ok(!answer.bytes.includes(Buffer.from(CONTENT.subarray(0, 32))));
+    }
+    assert.deepEqual(await look(superUrl, "select count(*)::int as documents from secufile.documents"), earlier);
+  });
+});

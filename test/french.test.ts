@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { auditReadingFrench } from "../src/platform/audit-reading/french.ts";
+import { httpFrench } from "../src/platform/http/french.ts";
+import type { OpenApiDocument } from "../src/platform/http/openapi-document.ts";
+import { frenchDocument } from "../src/platform/http/openapi-french.ts";
+import { credentialsFrench } from "../src/platform/credentials/french.ts";
+import { webhooksFrench } from "../src/platform/webhooks/french.ts";
+import { secufileFrench } from "../src/products/secufile/french.ts";
+
+const root = new URL("../", import.meta.url);
+const tables = { auditReadingFrench, credentialsFrench, webhooksFrench, secufileFrench };
+// Another test holds this file equal to what the routes publish.
+const document = JSON.parse(await readFile(new URL("openapi/secufile.json", root), "utf8")) as OpenApiDocument;
+
+test("every text of the published document has its French, and no French is left over", () => {
+  const table = Object.assign({}, ...Object.values(tables)) as Record<string, string>;
+  const { missing, used } = frenchDocument(document, table);
+  const lines = missing.map((text) => `  ${JSON.stringify(text)}:\n    "",`).join("\n");
+  assert.equal(missing.length, 0, `put these into the french.ts of their owner:\n${lines}`);
+  const left = Object.keys({ ...httpFrench, ...table }).filter((text) => !used.has(text));
+  assert.deepEqual(left, [], "no text of the document is this any more");
+});
+
+test("no text stands in two tables, and French has its spaces", () => {
+  const all = Object.entries({ httpFrench, ...tables }).flatMap(([, table]) => Object.entries(table));
+  assert.equal(new Set(all.map(([english]) => english)).size, all.length);
+  for (const [, french] of all) {
+    const prose = french.replaceAll(/`[^`]*`/g, "x");
+    assert.doesNotMatch(prose, /[\p{L}\p{N}][;!?](?:\s|$)|[\p{L}\p{N}]:\s/u, french);
+  }
+});
+
+/** What must be the same in both languages: how many headings of each depth, and what stands in blocks of code. */
+function skeleton(markdown: string): { headings: string[]; blocks: string[] } {
+  const blocks = [...markdown.matchAll(/^```[\s\S]*?^```/gm)].map((match) => match[0]);
+  const prose = markdown.replaceAll(/^```[\s\S]*?^```/gm, "");
+  return { headings: [...prose.matchAll(/^(#+) /gm)].map((match) => match[1] ?? ""), blocks };
+}
+
+for (const name of ["README", "SECURITY", "docs/operations"]) {
+  test(`${name} says the same in both languages, as far as headings and code go, and each links to the other`, async () => {
+    const [english, french] = await Promise.all(
+      [`${name}.md`, `${name}.fr.md`].map((path) => readFile(new URL(path, root), "utf8")),
+    );
+    assert.deepEqual(skeleton(french ?? ""), skeleton(english ?? ""));
+    const file = name.split("/").at(-1);
+    assert.match(english?.split("\n").slice(0, 4).join("\n") ?? "", new RegExp(`\\(${file}\\.fr\\.md\\)`));
+    assert.match(french?.split("\n").slice(0, 4).join("\n") ?? "", new RegExp(`\\(${file}\\.md\\)`));
+    const rows = (text: string | undefined): number =>
+      text?.split("\n").filter((line) => line.startsWith("|")).length ?? 0;
+    assert.equal(rows(french), rows(english), "rows of tables");
+  });
+}

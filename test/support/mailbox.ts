@@ -1,0 +1,78 @@
+import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
+import { SMTPServer } from "smtp-server";
+
+export type Mail = { readonly to: string; readonly text: string };
+
+/** A mail server on loopback that keeps what it is sent. */
+export type Mailbox = {
+  /** What a server under test needs to send its mails here. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly mails: readonly Mail[];
+  /** Resolves with the `count`-th mail to an address, counted from 1. */
+  mailTo(address: string, count?: number): Promise<Mail>;
+  close(): Promise<void>;
+};
+
+const LIMIT_MS = 60_000;
+
+export async function openMailbox(): Promise<Mailbox> {
+  const mails: Mail[] = [];
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ["STARTTLS", "AUTH"],
+    logger: false,
+    closeTimeout: 100,
+    onData(stream, session, done) {
+      const parts: Buffer[] = [];
+      stream.on("data", (part: Buffer) => void parts.push(part));
+      stream.on("end", () => {
+        const raw = Buffer.concat(parts).toString("latin1");
+        for (const { address } of session.envelope.rcptTo) mails.push({ to: address, text: plainTextOf(raw) });
+        done();
+      });
+    },
+  });
+  server.on("error", () => undefined);
+  server.listen(0, "127.0.0.1");
+  await once(server.server, "listening");
+  const place = server.server.address();
+  if (place === null || typeof place === "string") throw new Error("the mailbox has no port");
+  return {
+    env: { TABELLION_SMTP_URL: `smtp://127.0.0.1:${place.port}?tls=off`, TABELLION_MAIL_FROM: "sign@tabellion.test" },
+    mails,
+    async mailTo(address, count = 1) {
+      const endsAt = Date.now() + LIMIT_MS;
+      for (;;) {
+        const found = mails.filter(({ to }) => to === address)[count - 1];
+        if (found !== undefined) return found;
+        if (Date.now() > endsAt) throw new Error(`mail ${count} to ${address} did not come; there are ${mails.length}`);
+        await pause(50);
+      }
+    },
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+/** The text of a mail with one plain part, alone or first of several. */
+function plainTextOf(raw: string): string {
+  const start = /content-type: text\/plain/i.exec(raw)?.index ?? 0;
+  const head = raw.slice(start === 0 ? 0 : raw.lastIndexOf("\r\n\r\n", start) + 4);
+  const bodyAt = raw.indexOf("\r\n\r\n", start) + 4;
+  const encoding = /content-transfer-encoding: (\S+)/i.exec(raw.slice(Math.max(0, bodyAt - head.length), bodyAt))?.[1];
+  const own = /content-transfer-encoding: (\S+)/i.exec(raw.slice(start, bodyAt))?.[1] ?? encoding;
+  const body = raw.slice(bodyAt).split(/\r\n--/)[0] ?? "";
+  if (own?.toLowerCase() === "base64") return Buffer.from(body, "base64").toString("utf8");
+  if (own?.toLowerCase() !== "quoted-printable") return Buffer.from(body, "latin1").toString("utf8");
+  const bytes = body
+    .replaceAll("=\r\n", "")
+    .replaceAll(/=([0-9A-F]{2})/g, (_match, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, "latin1").toString("utf8");
+}
+
+/** The path of the link in a mail to a signer. */
+export function linkIn(mail: Mail): string {
+  const path = /https?:\/\/[^/\s]+(\/sign\/[A-Za-z0-9_-]{43})(?![A-Za-z0-9_-])/.exec(mail.text)?.[1];
+  if (path === undefined) throw new Error(`a mail without a link: ${mail.text}`);
+  return path;
+}
