@@ -346,6 +346,7 @@ export const inviteSignersPayload = z.object({
   isReminder: z.boolean(),
 });
 export const expireSignaturePayload = z.object({ tenantId: z.string(), signatureId: z.string() });
+export const tellSignersPayload = z.object({ tenantId: z.string(), signatureId: z.string() });
 
 /** Any text: what is not a token of ours leads to the page that says so, which people read, and not to a problem. */
 export const signLinkParams = z.strictObject({ token: z.string().max(300) });

@@ -56,6 +56,19 @@ export function statusOf(signers: readonly Standing[]): SignatureStatus {
   return signers.some(({ state }) => state === "viewed" || state === "delegated") ? "viewed" : "pending";
 }
 
+/**
+ * Who hears how a request ended: of a completed one those who signed, of one that nobody can sign any more those who
+ * were written to. Whoever declined knows; whoever named another person is out of it.
+ */
+export function hearsOfEnd(
+  status: SignatureStatus,
+  signer: { readonly state: SignerState; readonly invited_at: Date | null },
+): boolean {
+  if (status === "completed") return signer.state === "signed";
+  if (status !== "declined" && status !== "cancelled") return false;
+  return signer.invited_at !== null && signer.state !== "declined" && signer.state !== "delegated";
+}
+
 /** Enough to recognise oneself, too little to write to. */
 export function maskEmail(email: string): string {
   const [local = "", domain = ""] = email.split("@");

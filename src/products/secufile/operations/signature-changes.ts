@@ -81,6 +81,13 @@ export async function endSignature(
     ...(reason === undefined ? {} : { reason }),
   });
   await noteSignature(tx, change, row, { operation, details: reason === undefined ? {} : { reason } });
+  // Who lets the time pass was told of it with the link.
+  if (status !== "expired") await enqueueNews(tx, change.tenantId, row.id);
+}
+
+/** Lets the signers hear how their request ended, once the transaction commits. */
+export function enqueueNews(tx: Tx, tenantId: string, signatureId: string): Promise<void> {
+  return enqueueJob(tx, { name: "secufile.tellSigners", payload: { tenantId, signatureId } });
 }
 
 /** Ends what is still open of a document that is gone or can never come. What time has ended stays expired. */

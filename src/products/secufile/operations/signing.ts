@@ -4,11 +4,12 @@ import type { Tx } from "../../../platform/db/tx.ts";
 import { newId } from "../../../platform/ids/ids.ts";
 import { limitKey } from "../../../platform/limits/limit-keys.ts";
 import { takeFromWindow } from "../../../platform/limits/sliding-window.ts";
-import { enqueueMail, enqueueSms } from "../../../platform/notify/notify.ts";
+import { isAppError } from "../../../platform/errors/errors.ts";
+import { enqueueSms } from "../../../platform/notify/notify.ts";
 import type { OpenCall } from "../../../platform/product.ts";
 import type { Locale } from "../consent.ts";
 import { isEmail, isPlainText, type SignForm } from "../sign-form.ts";
-import { codeMail } from "../sign-mail.ts";
+import { codeMail, codeSms } from "../sign-mail.ts";
 import type { Notice, SignPage, Typed } from "../sign-view.ts";
 import { codeChannel, dueSigners, isOpenStatus, statusAt, statusOf } from "../signature.ts";
 import {
@@ -23,8 +24,16 @@ import {
 import { evidenceSigner, sha256Hex, type EvidenceSigner } from "./evidence.ts";
 import { evidenceRecord } from "./evidence-record.ts";
 import { pageOfLink } from "./sign-pages.ts";
-import { endSignature, enqueueInvitation, noteSignature, tellSignature, type Change } from "./signature-changes.ts";
+import {
+  endSignature,
+  enqueueInvitation,
+  enqueueNews,
+  noteSignature,
+  tellSignature,
+  type Change,
+} from "./signature-changes.ts";
 import { findLink, type OpenLink } from "./sign-links.ts";
+import { mailSigner } from "./sign-mails.ts";
 
 const POSTS_AN_ADDRESS = { limit: 300, windowSeconds: 600 };
 const POSTS_A_LINK = { limit: 120, windowSeconds: 600 };
@@ -58,7 +67,7 @@ export async function actOnLink(call: OpenCall, token: string, form: SignForm, v
   }
   const evidence = form.act === "sign" ? await evidenceSigner(call.services) : null;
   const isLimited = form.act === "code" && (await areCodesTaken(call, link, link.signer_id));
-  const notice = isLimited ? "code_limited" : await act(call, link, { form, visitor, evidence });
+  const notice = isLimited ? "code_limited" : await actOrWait(call, link, { form, visitor, evidence });
   call.services.eventHints.hint();
   const typed: Typed = { name: form.name, reason: form.reason, email: form.email };
   return pageOfLink(call, link, { notice, typed });
@@ -114,6 +123,17 @@ type Act = Acting & {
   readonly signers: readonly SignatureSignerRow[];
   readonly signer: SignatureSignerRow;
 };
+
+/** As `act`. Where the organisation may send no further message within the hour, nothing has happened and the page says so. */
+async function actOrWait(call: OpenCall, link: OpenLink, acting: Acting): Promise<Notice | null> {
+  try {
+    return await act(call, link, acting);
+  } catch (error) {
+    if (!isAppError(error, "notify", "too_many_notifications")) throw error;
+    call.log.warn({ signature: link.signature_id }, "no signing code was sent: the organisation's hour is used up");
+    return "code_limited";
+  }
+}
 
 /** One transaction; the request is locked, so that of acts that race one comes first and the others see it. */
 async function act(call: OpenCall, link: OpenLink, acting: Acting): Promise<Notice | null> {
@@ -187,7 +207,7 @@ async function sendCode(tx: Tx, one: Act): Promise<Notice | null> {
     code_sent_at: change.now,
     code_tries: 0,
   });
-  const { subject, text } = codeMail(visitor.locale, code, CODE_MINUTES);
+  const { locale } = visitor;
   const common = {
     purpose: "secufile.signingCode",
     at: change.now,
@@ -195,8 +215,10 @@ async function sendCode(tx: Tx, one: Act): Promise<Notice | null> {
   };
   const channel = codeChannel(row.required_code, signer);
   if (channel === "sms" && signer.phone !== null) {
-    await enqueueSms(tx, link.keys, { to: signer.phone, text: text.replaceAll("\n\n", " "), ...common });
-  } else await enqueueMail(tx, link.keys, { to: signer.email, locale: visitor.locale, subject, text, ...common });
+    await enqueueSms(tx, link.keys, { to: signer.phone, text: codeSms(locale, code, CODE_MINUTES), ...common });
+  } else {
+    await mailSigner(tx, link.keys, signer, { mail: codeMail(locale, code, CODE_MINUTES), locale, ...common });
+  }
   await noteSignature(tx, change, row, {
     operation: "sendCode",
     details: { ...detailsOf(one), channel },
@@ -273,6 +295,7 @@ async function decline(tx: Tx, one: Act): Promise<Notice | null> {
     operation: "declineSignature",
     details: { ...detailsOf(one), reason: form.reason },
   });
+  await enqueueNews(tx, change.tenantId, row.id);
   return null;
 }
 
