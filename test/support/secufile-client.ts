@@ -32,12 +32,12 @@ export type Client = {
   post(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
 };
 
-/** `path` is below `/v1/secufile`; one that begins with `/v1/` or `/sign/` is taken as it is. */
+/** `path` is below `/v1/secufile`; one that begins with `/v1/`, `/sign/` or `/.well-known/` is taken as it is. */
 export function clientOf(origin: string, token: string): Client {
   async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     const { body, raw, headers = {} } = options;
     const content = raw ?? (body === undefined ? undefined : JSON.stringify(body));
-    const answer = await fetch(`${origin}${/^\/(?:v1|sign)\//.test(path) ? "" : "/v1/secufile"}${path}`, {
+    const answer = await fetch(`${origin}${/^\/(?:v1|sign|\.well-known)\//.test(path) ? "" : "/v1/secufile"}${path}`, {
       method,
       headers: {
         ...(token === "" ? {} : { authorization: `Bearer ${token}` }),

@@ -171,6 +171,7 @@ const documentRoutes: Route<Call>[] = [
       description: "The key, readable to the recipient alone.",
     },
     errors: [errors.document_not_found, errors.key_not_held],
+    needsStepUp: true,
     examples: {
       request: {
         recipient_public_key: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
