@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { auditReadingFrench } from "../src/platform/audit-reading/french.ts";
 import { httpFrench } from "../src/platform/http/french.ts";
 import type { OpenApiDocument } from "../src/platform/http/openapi-document.ts";
 import { frenchDocument } from "../src/platform/http/openapi-french.ts";
@@ -9,7 +10,7 @@ import { webhooksFrench } from "../src/platform/webhooks/french.ts";
 import { secufileFrench } from "../src/products/secufile/french.ts";
 
 const root = new URL("../", import.meta.url);
-const tables = { credentialsFrench, webhooksFrench, secufileFrench };
+const tables = { auditReadingFrench, credentialsFrench, webhooksFrench, secufileFrench };
 // Another test holds this file equal to what the routes publish.
 const document = JSON.parse(await readFile(new URL("openapi/secufile.json", root), "utf8")) as OpenApiDocument;
 

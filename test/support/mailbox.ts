@@ -2,7 +2,8 @@ import { once } from "node:events";
 import { setTimeout as pause } from "node:timers/promises";
 import { SMTPServer } from "smtp-server";
 
-export type Mail = { readonly to: string; readonly text: string };
+/** A mail as it came; `text` and `html` are its two forms, `html` empty where there is one only. */
+export type Mail = { readonly to: string; readonly subject: string; readonly text: string; readonly html: string };
 
 /** A mail server on loopback that keeps what it is sent. */
 export type Mailbox = {
@@ -28,7 +29,10 @@ export async function openMailbox(): Promise<Mailbox> {
       stream.on("data", (part: Buffer) => void parts.push(part));
       stream.on("end", () => {
         const raw = Buffer.concat(parts).toString("latin1");
-        for (const { address } of session.envelope.rcptTo) mails.push({ to: address, text: plainTextOf(raw) });
+        const [text, html] = [partOf(raw, "plain"), /content-type: text\/html/i.test(raw) ? partOf(raw, "html") : ""];
+        for (const { address } of session.envelope.rcptTo) {
+          mails.push({ to: address, subject: subjectOf(raw), text, html });
+        }
         done();
       });
     },
@@ -54,9 +58,26 @@ export async function openMailbox(): Promise<Mailbox> {
   };
 }
 
-/** The text of a mail with one plain part, alone or first of several. */
-function plainTextOf(raw: string): string {
-  const start = /content-type: text\/plain/i.exec(raw)?.index ?? 0;
+/** The subject, with encoded words (RFC 2047) put together again. */
+function subjectOf(raw: string): string {
+  const line = /^subject: (.*(?:\r\n[ \t].*)*)/im.exec(raw)?.[1] ?? "";
+  const joined = line.replaceAll(/\r\n[ \t]/g, " ").replaceAll(/\?=\s+=\?/g, "?==?");
+  return joined.replaceAll(/=\?utf-8\?([bq])\?([^?]*)\?=/gi, (_match, form: string, word: string) => {
+    if (form.toLowerCase() === "b") return Buffer.from(word, "base64").toString("utf8");
+    return quotedPrintable(word.replaceAll("_", " ")).toString("utf8");
+  });
+}
+
+function quotedPrintable(text: string): Buffer {
+  const bytes = text
+    .replaceAll("=\r\n", "")
+    .replaceAll(/=([0-9A-F]{2})/g, (_match, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
+  return Buffer.from(bytes, "latin1");
+}
+
+/** One form of a mail, alone or of several. */
+function partOf(raw: string, form: "plain" | "html"): string {
+  const start = new RegExp(`content-type: text/${form}`, "i").exec(raw)?.index ?? 0;
   const head = raw.slice(start === 0 ? 0 : raw.lastIndexOf("\r\n\r\n", start) + 4);
   const bodyAt = raw.indexOf("\r\n\r\n", start) + 4;
   const encoding = /content-transfer-encoding: (\S+)/i.exec(raw.slice(Math.max(0, bodyAt - head.length), bodyAt))?.[1];
@@ -64,10 +85,7 @@ function plainTextOf(raw: string): string {
   const body = raw.slice(bodyAt).split(/\r\n--/)[0] ?? "";
   if (own?.toLowerCase() === "base64") return Buffer.from(body, "base64").toString("utf8");
   if (own?.toLowerCase() !== "quoted-printable") return Buffer.from(body, "latin1").toString("utf8");
-  const bytes = body
-    .replaceAll("=\r\n", "")
-    .replaceAll(/=([0-9A-F]{2})/g, (_match, hex: string) => String.fromCodePoint(Number.parseInt(hex, 16)));
-  return Buffer.from(bytes, "latin1").toString("utf8");
+  return quotedPrintable(body).toString("utf8");
 }
 
 /** The path of the link in a mail to a signer. */

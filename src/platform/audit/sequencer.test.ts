@@ -126,7 +126,7 @@ describe("the sequencer", () => {
     const tenantId = "ten_busy";
     const db = openDatabase(world.database, 64);
     const written: string[] = [];
-    let isWriting = true;
+    const writing = { isOver: false };
     const writers = Array.from({ length: 64 }, async (_, writer) => {
       for (let count = 0; count < 6; count++) {
         const id = await db.tenant(tenantId, async (tx) => {
@@ -145,19 +145,19 @@ describe("the sequencer", () => {
     });
     const seen: { index: number; id: string }[] = [];
     const reading = (async () => {
-      while (isWriting || seen.length < written.length) {
-        const after = seen.at(-1)?.index ?? -1;
+      while (!writing.isOver || seen.length < written.length) {
+        const last = seen.at(-1)?.index ?? -1;
         const rows = await world.db.tenant(tenantId, (tx) =>
           tx.many(sql<{ index: string; event_id: string }>`
             select index, event_id from platform.audit_leaves
-             where tenant_id = ${tenantId} and index > ${after} order by index limit 50`),
+             where tenant_id = ${tenantId} and index > ${last} order by index limit 50`),
         );
         for (const row of rows) seen.push({ index: Number(row.index), id: row.event_id });
         await pause(5);
       }
     })();
     await Promise.all(writers);
-    isWriting = false;
+    writing.isOver = true;
     await reading;
     await sequencer.stop();
     await db.close();

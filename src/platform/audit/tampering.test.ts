@@ -28,7 +28,7 @@ const SEED = 20_261_125;
 function generator(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
+    state = (state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
@@ -232,7 +232,7 @@ describe("a changed bit anywhere in an audit log", () => {
     const jobs = auditJobs({
       ...context(),
       log: testLog,
-      listTenants: async (after) => (after === "" ? [TENANT] : []),
+      listTenants: async (lastSeen) => (lastSeen === "" ? [TENANT] : []),
     });
     const [verifying] = jobs;
     assert.ok(verifying !== undefined);

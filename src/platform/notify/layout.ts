@@ -75,7 +75,7 @@ function page(locale: MailLocale, { title, paragraphs, action, footer }: Prepare
       >
         <main style="max-width:36em;margin:0 auto">
           <h1 style="font-size:1.25em;line-height:1.3">${title}</h1>
-          ${paragraphs.map((paragraph) => html`<p>${paragraph}</p> `)}${action !== null && button(action)}${
+          ${paragraphs.map((paragraph) => html`<p>${linesOf(paragraph)}</p> `)}${action !== null && button(action)}${
             footer !== null &&
             html`<hr style="margin:2em 0 1em" />
               <p style="font-size:.875em">${footer}</p> `
@@ -83,6 +83,11 @@ function page(locale: MailLocale, { title, paragraphs, action, footer }: Prepare
         </main>
       </body>
     </html> `;
+}
+
+/** Line ends of a text stay, as they do in the plain form. */
+function linesOf(paragraph: string): Html[] {
+  return paragraph.split("\n").map((line, at) => (at === 0 ? html`${line}` : html`<br />${line}`));
 }
 
 function button({ label, url }: { readonly label: string; readonly url: string }): Html {

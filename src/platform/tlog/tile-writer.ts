@@ -11,8 +11,10 @@ const MAX_LEVELS = 7;
 /** The tiles of a tree of `size` leaves that are not full: all that must be read before leaves are added to it. */
 export function openTilesOf(size: number): TilePlace[] {
   const places: TilePlace[] = [];
-  for (let level = 0, below = size; level < MAX_LEVELS && below > 0; level++, below = Math.floor(below / TILE_HASHES)) {
+  let below = size;
+  for (let level = 0; level < MAX_LEVELS && below > 0; level++) {
     if (below % TILE_HASHES > 0) places.push({ level, index: Math.floor(below / TILE_HASHES) });
+    below = Math.floor(below / TILE_HASHES);
   }
   return places;
 }
@@ -31,7 +33,8 @@ export class TileWriter {
 
   constructor(size: number, open: readonly StoredTile[]) {
     this.#size = size;
-    for (let level = 0, below = size; level < MAX_LEVELS; level++, below = Math.floor(below / TILE_HASHES)) {
+    let below = size;
+    for (let level = 0; level < MAX_LEVELS; level++) {
       const index = Math.floor(below / TILE_HASHES);
       const hashes = open.find((tile) => tile.level === level && tile.index === index)?.hashes ?? Buffer.alloc(0);
       if (hashes.length !== (below % TILE_HASHES) * HASH_BYTES) {
@@ -39,6 +42,7 @@ export class TileWriter {
       }
       this.#full.push(index);
       this.#open.push(splitHashes(hashes));
+      below = index;
     }
   }
 

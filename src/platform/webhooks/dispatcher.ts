@@ -21,7 +21,11 @@ export type WebhookOptions = {
   readonly products: readonly Pick<Product, "name">[];
   /** No other process works on this database: lanes that a dead process held are free at once. */
   readonly isAlone?: boolean;
-  /** For a mail to whoever looks after the endpoint. */
+  /**
+   * For a mail to whoever looks after the endpoint. Called in the transaction that disables it; what it throws undoes
+   * that, and the organisation's attempts are written down again a moment later. It may throw nothing that lasts, such
+   * as a used-up limit: attempts that cannot be written down are sent again.
+   */
   readonly onDisabled?: OnDisabled;
   /** How long a stop waits for deliveries under way. Default 5 s. */
   readonly drainMs?: number;

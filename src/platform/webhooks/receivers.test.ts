@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { heldClock } from "../clock/clock.ts";
 import { sql } from "../db/sql.ts";
+import { enqueueMail } from "../notify/notify.ts";
 import { listWebhookDeliveries, replayWebhookDelivery } from "./operations/deliveries.ts";
 import { createWebhook, enableWebhook, getWebhook } from "./operations/endpoints.ts";
 import { scope, until, World } from "./test-world.ts";
@@ -120,6 +121,45 @@ describe("what receivers do", () => {
       replayWebhookDelivery(await world.call(tenantId), scope, { webhookId, deliveryId: delivery.delivery_id }),
       { code: "webhook_disabled" },
     );
+  });
+
+  test("where a webhook gets disabled the hook is called in that transaction: both happen, once, or neither", async () => {
+    const calls: { tenantId: string; endpointId: string; reason: string; at: Date }[] = [];
+    world.start({
+      async onDisabled(tx, tenantId, disabled) {
+        calls.push({ tenantId, ...disabled });
+        await enqueueMail(tx, await world.keyring.of(tenantId), {
+          to: "operator@example.org",
+          locale: "en",
+          subject: "A webhook was disabled",
+          text: disabled.reason,
+          purpose: "secufile.webhookDisabled",
+          at: disabled.at,
+        });
+        if (calls.length === 1) throw new Error("the hook fails once");
+      },
+    });
+    const receiver = await world.receive((_, response) => response.writeHead(410).end());
+    const tenantId = await world.tenant();
+    const { webhook_id: webhookId } = await register(tenantId, receiver.url);
+    await world.emit(tenantId);
+    await until(() => calls.length >= 1);
+    await until(async () => !(await getWebhook(await world.call(tenantId), scope, webhookId)).active);
+    await world.settled(tenantId);
+    assert.deepEqual(
+      calls.map(({ at: _at, ...call }) => call),
+      Array.from({ length: 2 }, () => ({ tenantId, endpointId: webhookId, reason: "gone" })),
+    );
+    const mails = await world.db.tenant(tenantId, (tx) =>
+      tx.many(sql<{ purpose: string }>`select purpose from platform.notifications where tenant_id = ${tenantId}`),
+    );
+    assert.deepEqual(mails, [{ purpose: "secufile.webhookDisabled" }], "what the first call wrote is undone with it");
+    const disabled = await world.db.tenant(tenantId, (tx) =>
+      tx.many(sql`
+        select id from platform.audit_events
+         where tenant_id = ${tenantId} and action = 'secufile.disableWebhook'`),
+    );
+    assert.equal(disabled.length, 1);
   });
 
   test("429 with Retry-After puts off the delivery and everything else for that webhook", async () => {

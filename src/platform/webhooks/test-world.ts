@@ -11,7 +11,7 @@ import { createKeyring, type Keyring } from "../keys/keyring.ts";
 import { createOutbound, type Outbound } from "../outbound/outbound.ts";
 import type { Call, Services } from "../product.ts";
 import type { WebhookScope } from "./operations/endpoints.ts";
-import { startWebhooks, type Webhooks } from "./dispatcher.ts";
+import { startWebhooks, type WebhookOptions, type Webhooks } from "./dispatcher.ts";
 
 export const scope: WebhookScope = {
   product: "secufile",
@@ -104,9 +104,10 @@ export class World {
     await Promise.all(this.#running.splice(0).map((webhooks) => webhooks.stop()));
   }
 
-  start(options: { clock?: Clock; drainMs?: number } = {}): Webhooks {
-    const services = { ...this.parts(), clock: options.clock ?? this.clock };
-    const webhooks = startWebhooks({ services, products: [{ name: "secufile" }], drainMs: options.drainMs ?? 0 });
+  start(options: { clock?: Clock } & Pick<WebhookOptions, "drainMs" | "onDisabled"> = {}): Webhooks {
+    const { clock = this.clock, drainMs = 0, ...hook } = options;
+    const services = { ...this.parts(), clock };
+    const webhooks = startWebhooks({ services, products: [{ name: "secufile" }], drainMs, ...hook });
     this.#running.push(webhooks);
     return webhooks;
   }

@@ -105,4 +105,64 @@ export const secufileFrench: Readonly<Record<string, string>> = {
     "La clé de données chiffrée pour le destinataire : un fichier age en base64, ou un JWE compact.",
   "When it was released (ISO 8601, UTC).": "Date de remise (ISO 8601, UTC).",
   "The data key to wrap, base64, at most 768 bytes.": "La clé de données à emballer, en base64, 768 octets au plus.",
+  "Requests for signatures: who is asked, where each of them stands, and the evidence of what was signed.":
+    "Les demandes de signature : qui est sollicité, où en est chacun, et la preuve de ce qui a été signé.",
+  "Who did what, when and from where: a log that nobody can change, with proofs that need no trust in the server.":
+    "Qui a fait quoi, quand et d'où : un journal que personne ne peut modifier, avec des preuves qui n'exigent aucune confiance dans le serveur.",
+  "Ask for signatures on a document": "Demander des signatures sur un document",
+  "Each signer whose turn it is gets a mail with a link of its own, once the ciphertext is stored.":
+    "Chaque signataire dont c'est le tour reçoit un courriel avec un lien personnel, dès que le chiffré est conservé.",
+  "The request was taken.": "La demande est prise en charge.",
+  "List signature requests": "Lister les demandes de signature",
+  "List signature requests.": "Lister les demandes de signature.",
+  "Requests, oldest first.": "Les demandes, de la plus ancienne à la plus récente.",
+  "Where each signer stands": "Où en est chaque signataire",
+  "Where each signer stands.": "Où en est chaque signataire.",
+  "Id of the signature request.": "Identifiant de la demande de signature.",
+  "The request, and where each signer stands.": "La demande, et où en est chaque signataire.",
+  "Signature request not found": "Demande de signature introuvable",
+  "Write again to those whose turn it is": "Relancer les signataires dont c'est le tour",
+  "Once an hour. Each gets a fresh link; the earlier one ends.":
+    "Une fois par heure. Chacun reçoit un nouveau lien ; le précédent prend fin.",
+  "The signature request has ended": "La demande de signature est close",
+  "Cancel a signature request": "Annuler une demande de signature",
+  "Cancel a signature request.": "Annuler une demande de signature.",
+  "Evidence of a request's signatures": "Preuve des signatures d'une demande",
+  "Signed records, proofs of the audit log and public keys; the file says how to verify it.":
+    "Des enregistrements signés, des preuves du journal d'audit et des clés publiques ; le fichier dit comment le vérifier.",
+  "The evidence.": "La preuve.",
+  "Evidence as a certificate to read": "La preuve sous forme de certificat lisible",
+  "In the language of the request, with `evidence.json` attached to it.":
+    "Dans la langue de la demande, avec `evidence.json` en pièce jointe.",
+  "The certificate.": "Le certificat.",
+  "Signatures on a document were asked for.": "Des signatures ont été demandées sur un document.",
+  "A signer opened the request.": "Un signataire a ouvert la demande.",
+  "A signer signed.": "Un signataire a signé.",
+  "A signer declined, which ends the request.": "Un signataire a refusé, ce qui clôt la demande.",
+  "All signers have signed.": "Tous les signataires ont signé.",
+  "The time of a request was over before all had signed.":
+    "Le délai d'une demande est passé avant que tous aient signé.",
+  "A request was cancelled, by its sender or because its document is gone.":
+    "Une demande a été annulée, par son expéditeur ou parce que son document n'existe plus.",
+  "Until when it can be signed (ISO 8601, UTC).": "Date jusqu'à laquelle on peut signer (ISO 8601, UTC).",
+  "When it ended (ISO 8601, UTC).": "Date de clôture (ISO 8601, UTC).",
+  "Id of the signer.": "Identifiant du signataire.",
+  "The signer who named this one.": "Le signataire qui a désigné celui-ci.",
+  "When first written to (ISO 8601, UTC).": "Date du premier courriel (ISO 8601, UTC).",
+  "When the request was opened (ISO 8601, UTC).": "Date d'ouverture de la demande (ISO 8601, UTC).",
+  "When signed, declined or delegated (ISO 8601, UTC).":
+    "Date de signature, de refus ou de délégation (ISO 8601, UTC).",
+  "Shown to the signers, in the mail and on the page.": "Montré aux signataires, dans le courriel et sur la page.",
+  "Seconds until nobody can sign any more.": "Délai, en secondes, après lequel plus personne ne peut signer.",
+  "A one-time code on top of the link; `true` is `mail`.":
+    "Un code à usage unique en plus du lien ; `true` équivaut à `mail`.",
+  "Whether a signer may name another person instead.": "Si un signataire peut désigner une autre personne à sa place.",
+  "SHA-256 of the document before you encrypted it, lower-case hex; shown to signers and in the evidence.":
+    "SHA-256 du document avant son chiffrement, en hexadécimal minuscule ; montré aux signataires et dans la preuve.",
+  "Language of mails and certificate.": "Langue des courriels et du certificat.",
+  "Days after the request on which those who have not answered are reminded; `[]` for never.":
+    "Nombres de jours après la demande auxquels ceux qui n'ont pas répondu sont relancés ; `[]` pour jamais.",
+  "Page for the signers.": "Page pour les signataires.",
+  "Who did it; null where nobody of the signers did.": "Qui l'a fait ; null si ce n'est aucun des signataires.",
+  "Why it was declined or cancelled, where that was said.": "Motif du refus ou de l'annulation, s'il a été donné.",
 };

@@ -4,12 +4,14 @@ import { deleteBlob, sweepOrphanBlobs } from "./operations/blobs.ts";
 import { FETCH_ATTEMPTS } from "./operations/documents.ts";
 import { failStaleFetches, fetchDocument } from "./operations/fetch.ts";
 import { expireSignature, inviteSigners } from "./operations/invitations.ts";
+import { tellSigners } from "./operations/sign-mails.ts";
 import {
   deleteBlobPayload,
   emptyPayload,
   expireSignaturePayload,
   fetchDocumentPayload,
   inviteSignersPayload,
+  tellSignersPayload,
 } from "./schema.ts";
 
 /** What SecuFile does in the background. */
@@ -39,6 +41,12 @@ export function secufileJobs(services: Services): JobDefinition[] {
       payload: expireSignaturePayload,
       maxAttempts: 25,
       handle: (payload) => expireSignature(services, payload),
+    }),
+    job({
+      name: "secufile.tellSigners",
+      payload: tellSignersPayload,
+      maxAttempts: 25,
+      handle: (payload) => tellSigners(services, payload),
     }),
     job({
       name: "secufile.deleteBlob",

@@ -1,4 +1,5 @@
 import { auditReadingErrors } from "../../platform/audit-reading/errors.ts";
+import { auditReadingFrench } from "../../platform/audit-reading/french.ts";
 import { auditRoutes } from "../../platform/audit-reading/routes.ts";
 import { credentialsFrench } from "../../platform/credentials/french.ts";
 import { webhooksFrench } from "../../platform/webhooks/french.ts";
@@ -67,7 +68,7 @@ export function secufile(services: Services, tokenCheck: TokenCheck): Product {
         Webhooks: "Where you are told what happened, by signed deliveries that you can look at and replay.",
         Tokens: "What your programs prove themselves with: scopes, expiry, networks, rotation.",
       },
-      french: { ...secufileFrench, ...credentialsFrench, ...webhooksFrench },
+      french: { ...secufileFrench, ...auditReadingFrench, ...credentialsFrench, ...webhooksFrench },
     },
   };
 }

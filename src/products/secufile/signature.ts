@@ -39,6 +39,14 @@ function orderOf({ signing_order: order }: Standing): number {
   return order ?? 0;
 }
 
+/** How a signer gets codes. A delegate has no telephone on record and gets them by mail, whatever the request asks for. */
+export function codeChannel<C extends "none" | "mail" | "sms">(
+  required: C,
+  signer: { readonly phone: string | null },
+): C | "mail" {
+  return required === "sms" && signer.phone === null ? "mail" : required;
+}
+
 /** What the standings of all signers make of an open request. */
 export function statusOf(signers: readonly Standing[]): SignatureStatus {
   const acting = signers.filter(({ state }) => state !== "delegated");
@@ -46,6 +54,19 @@ export function statusOf(signers: readonly Standing[]): SignatureStatus {
   if (acting.every(({ state }) => state === "signed")) return "completed";
   if (acting.some(({ state }) => state === "signed")) return "partially_signed";
   return signers.some(({ state }) => state === "viewed" || state === "delegated") ? "viewed" : "pending";
+}
+
+/**
+ * Who hears how a request ended: of a completed one those who signed, of one that nobody can sign any more those who
+ * were written to. Whoever declined knows; whoever named another person is out of it.
+ */
+export function hearsOfEnd(
+  status: SignatureStatus,
+  signer: { readonly state: SignerState; readonly invited_at: Date | null },
+): boolean {
+  if (status === "completed") return signer.state === "signed";
+  if (status !== "declined" && status !== "cancelled") return false;
+  return signer.invited_at !== null && signer.state !== "declined" && signer.state !== "delegated";
 }
 
 /** Enough to recognise oneself, too little to write to. */

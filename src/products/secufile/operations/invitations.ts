@@ -1,8 +1,7 @@
 import type { Tx } from "../../../platform/db/tx.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
 import { enqueueJob } from "../../../platform/jobs/jobs.ts";
-import { TenantShreddedError, type TenantKeys } from "../../../platform/keys/keyring.ts";
-import { enqueueMail } from "../../../platform/notify/notify.ts";
+import type { TenantKeys } from "../../../platform/keys/keyring.ts";
 import type { Services } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
 import { dueSigners, isOpenStatus } from "../signature.ts";
@@ -17,6 +16,7 @@ import {
 } from "../store/signatures.ts";
 import { endSignature, noteSignature, type Change } from "./signature-changes.ts";
 import { createSignLink } from "./sign-links.ts";
+import { keysOf, mailSigner } from "./sign-mails.ts";
 
 export type Invitation = {
   readonly tenantId: string;
@@ -84,11 +84,9 @@ async function invite(tx: Tx, inviting: Inviting, signer: SignatureSignerRow): P
     isReminder: inviting.isReminder,
   });
   try {
-    await enqueueMail(tx, keys, {
-      to: signer.email,
-      ...(signer.name === null ? {} : { toName: signer.name }),
+    await mailSigner(tx, keys, signer, {
+      mail,
       locale: row.locale,
-      ...mail,
       purpose: "secufile.signatureLink",
       at: now,
       expiresAt: row.expires_at,
@@ -137,13 +135,4 @@ export function enqueueExpiry(tx: Tx, tenantId: string, row: SignatureRow): Prom
     // Two clocks: the one that starts jobs is the database's.
     runAt: new Date(row.expires_at.getTime() + EARLY_MS),
   });
-}
-
-async function keysOf(services: Services, tenantId: string): Promise<TenantKeys | null> {
-  try {
-    return await services.keyring.of(tenantId);
-  } catch (error) {
-    if (error instanceof TenantShreddedError) return null;
-    throw error;
-  }
 }

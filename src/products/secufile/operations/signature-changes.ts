@@ -3,7 +3,7 @@ import type { Tx } from "../../../platform/db/tx.ts";
 import { emitEvent } from "../../../platform/events/events.ts";
 import { enqueueJob } from "../../../platform/jobs/jobs.ts";
 import type { SignatureEvent, SignatureEventName } from "../events.ts";
-import type { SignatureStatus } from "../signature.ts";
+import { isOpenStatus, statusAt, type SignatureStatus } from "../signature.ts";
 import {
   listOpenSignatures,
   lockSignature,
@@ -81,13 +81,20 @@ export async function endSignature(
     ...(reason === undefined ? {} : { reason }),
   });
   await noteSignature(tx, change, row, { operation, details: reason === undefined ? {} : { reason } });
+  // Who lets the time pass was told of it with the link.
+  if (status !== "expired") await enqueueNews(tx, change.tenantId, row.id);
 }
 
-/** Ends what is still open of a document that is gone or can never come. */
+/** Lets the signers hear how their request ended, once the transaction commits. */
+export function enqueueNews(tx: Tx, tenantId: string, signatureId: string): Promise<void> {
+  return enqueueJob(tx, { name: "secufile.tellSigners", payload: { tenantId, signatureId } });
+}
+
+/** Ends what is still open of a document that is gone or can never come. What time has ended stays expired. */
 export async function cancelOpenSignatures(tx: Tx, change: Change, documentId: string, reason: string): Promise<void> {
   for (const id of await listOpenSignatures(tx, change.tenantId, documentId)) {
     const row = await lockSignature(tx, change.tenantId, id);
-    if (row !== null && ["pending", "viewed", "partially_signed"].includes(row.status)) {
+    if (row !== null && isOpenStatus(statusAt(row, change.now))) {
       await endSignature(tx, change, row, { status: "cancelled", operation: "cancelSignature", reason });
     }
   }

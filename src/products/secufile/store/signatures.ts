@@ -113,6 +113,8 @@ export type SignatureSignerRow = {
   code_tries: number;
   sealed_evidence: Buffer | null;
   audit_id: string | null;
+  /** When the signer was told how the request ended. */
+  told_at: Date | null;
 };
 
 export type NewSignatureSigner = Pick<
@@ -146,7 +148,7 @@ export async function listSignatureSigners(
 ): Promise<SignatureSignerRow[]> {
   return tx.many(sql<SignatureSignerRow>`
     select signature_id, id, position, state, email, role, name, phone, signing_order, delegated_from, invited_at,
-           viewed_at, ended_at, sealed_reason, code_mac, code_sent_at, code_tries, sealed_evidence, audit_id
+           viewed_at, ended_at, sealed_reason, code_mac, code_sent_at, code_tries, sealed_evidence, audit_id, told_at
       from secufile.signature_signers
      where tenant_id = ${tenantId} and signature_id = any(${[...signatureIds]}::text[])
      order by signature_id, position`);
@@ -159,7 +161,7 @@ export async function updateSignatureSigner(tx: Tx, tenantId: string, row: Signa
        set state = ${row.state}, invited_at = ${row.invited_at}, viewed_at = ${row.viewed_at},
            ended_at = ${row.ended_at}, sealed_reason = ${row.sealed_reason}, code_mac = ${row.code_mac},
            code_sent_at = ${row.code_sent_at}, code_tries = ${row.code_tries}, sealed_evidence = ${row.sealed_evidence},
-           audit_id = ${row.audit_id}
+           audit_id = ${row.audit_id}, told_at = ${row.told_at}
      where tenant_id = ${tenantId} and signature_id = ${row.signature_id} and id = ${row.id}`);
 }
 
