@@ -54,6 +54,8 @@ export type Running = {
   readonly services: Services;
   /** Where the API answers, or null in a process that only works in the background. */
   readonly origin: string | null;
+  /** The organisation of a first start, where there is one. */
+  readonly demoTenantId: string | null;
   stop(): Promise<void>;
 };
 
@@ -74,19 +76,14 @@ export async function boot(config: Config, log: Log): Promise<Running> {
     for (const stop of stops.splice(0).toReversed()) await stop();
   };
   try {
-    const { services, origin } = await bootInto(stops, config, log);
-    return { services, origin, stop: stopAll };
+    return { ...(await bootInto(stops, config, log)), stop: stopAll };
   } catch (error) {
     await stopAll().catch((stopError: unknown) => log.error({ error: stopError }, "a part did not stop"));
     throw error;
   }
 }
 
-async function bootInto(
-  stops: Stops,
-  config: Config,
-  log: Log,
-): Promise<{ services: Services; origin: string | null }> {
+async function bootInto(stops: Stops, config: Config, log: Log): Promise<Omit<Running, "stop">> {
   const db = await openDatabase(stops, config, log);
   const keyring = await openKeyring(config, db);
   const clock = config.clockOffsetMs === 0 ? systemClock : shiftedClock(config.clockOffsetMs);
@@ -122,15 +119,15 @@ async function bootInto(
     administration(services, { secufile: secufileScopes }, people),
   ];
   if (config.role !== "api") await startWork(stops, services, products);
-  if (config.role === "worker") return { services, origin: null };
+  if (config.role === "worker") return { services, origin: null, demoTenantId: null };
   // Written before anybody can ask: who finds the server answering also finds what is needed to call it.
   origin ??= config.port === 0 ? null : expectedOrigin(config);
-  if (origin !== null) await keepDemo(services, origin);
+  let demoTenantId = origin === null ? null : await keepDemo(services, origin);
   const listening = await startServer(stops, services, products);
   stops.push(async () => stopping.abort());
-  if (origin === null) await keepDemo(services, listening);
+  if (origin === null) demoTenantId = await keepDemo(services, listening);
   origin ??= listening;
-  return { services, origin };
+  return { services, origin, demoTenantId };
 }
 
 async function openDatabase(stops: Stops, config: Config, log: Log): Promise<Database> {

@@ -12,17 +12,17 @@ const YEAR_MS = 365 * 24 * 3600 * 1000;
 
 /**
  * The demo organisation of a first start, and `demo.env` beside the data with what its clients need. The file is
- * made anew when it was removed, and its addresses follow the server's.
+ * made anew when it was removed, and its addresses follow the server's. Answers the organisation's id, if there is one.
  */
-export async function keepDemo(services: Services, origin: string): Promise<void> {
+export async function keepDemo(services: Services, origin: string): Promise<string | null> {
   const { config, db } = services;
   const file = join(config.dataDirectory, "demo.env");
   const known = await readFile(file, "utf8").catch(() => null);
   const tenantId = await demoTenant(services);
-  if (tenantId === null) return;
+  if (tenantId === null) return null;
   if (known !== null) {
     await writeWhole(file, withUrl(known, origin));
-    return;
+    return tenantId;
   }
   const now = services.clock.now();
   await db.tenant(tenantId, async (tx) => {
@@ -40,6 +40,7 @@ export async function keepDemo(services: Services, origin: string): Promise<void
     // Before the commit: a token in a file that no database knows does no harm, the opposite would lose it.
     await writeWhole(file, `export SECUFILE_URL=${origin}\nexport SECUFILE_API_KEY=${token}\n`);
   });
+  return tenantId;
 }
 
 async function demoTenant(services: Services): Promise<string | null> {

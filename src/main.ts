@@ -92,7 +92,7 @@ function stopSignal(): Promise<string> {
 }
 
 async function announce(running: Running, config: Config): Promise<void> {
-  const { services, origin } = running;
+  const { services, origin, demoTenantId } = running;
   if (origin === null) {
     process.stdout.write("Tabellion works in the background.\n");
     return;
@@ -107,6 +107,7 @@ async function announce(running: Running, config: Config): Promise<void> {
       `  API reference   ${url}/v1/secufile/reference`,
       `  OpenAPI         ${url}/v1/secufile/openapi.json`,
       ...(demoFile === null ? [] : tryIt(relative(process.cwd(), demoFile))),
+      ...(demoTenantId === null ? [] : inviteFirst(demoTenantId)),
       "",
       "",
     ].join("\n"),
@@ -120,6 +121,11 @@ function tryIt(demoFile: string): string[] {
     '                    -H "Idempotency-Key: $(uuidgen)" -H "Content-Type: application/json" \\',
     `                    -d '{"filename":"hello.txt.age","key_wrap":"vault://kms/key/01HX..."}'`,
   ];
+}
+
+/** Nobody can sign in before: there is no account and no password that the server brings along. */
+function inviteFirst(tenantId: string): string[] {
+  return [`  First owner     npx tabellion member invite you@example.org --tenant ${tenantId}`];
 }
 
 /** `node src/main.ts` serves; `config` and `backup` are for the command line, which starts them. */

@@ -58,6 +58,27 @@ describe("the command line and a server", () => {
     assert.equal((await tabellion(["tenant", "list"], env)).code, 0);
   });
 
+  test("people are invited, and what cannot be is said with the server's words", async () => {
+    const { tenant_id: id } = await answerOf<Entry>(["tenant", "create", "People"], operator);
+    const at = ["--tenant", String(id)];
+    const invited = await answerOf<Entry>(["member", "invite", "boss@example.org", ...at, "--lang", "fr"], operator);
+    assert.deepEqual([invited["email"], invited["role"], invited["locale"]], ["boss@example.org", "owner", "fr"]);
+    assert.deepEqual(await answerOf(["member", "list", ...at], operator), []);
+    const nobody = "mem_01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
+    for (const command of [
+      ["role", nobody, "reader"],
+      ["suspend", nobody],
+      ["suspend", nobody, "--resume"],
+      ["remove", nobody],
+    ]) {
+      const ended = await tabellion(["member", ...command, ...at], operator);
+      assert.equal(ended.code, 1);
+      assert.match(ended.stderr, /There is no member/);
+    }
+    assert.equal((await tabellion(["member", "role", nobody, "king", ...at], operator)).code, 2);
+    assert.equal((await tabellion(["member", "list"], operator)).code, 2);
+  });
+
   test("the port alone finds a server on this machine", async () => {
     const env = { TABELLION_PORT: new URL(server.origin).port, TABELLION_DATA: server.dataDirectory };
     assert.equal((await tabellion(["tenant", "list"], env)).code, 0);
