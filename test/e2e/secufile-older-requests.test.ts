@@ -43,12 +43,9 @@ describe("requests that were made before there was a table for them", () => {
 
   test("SF-20 each document with signers is a request of its own, open and with all that was known of them", async () => {
     const { data } = expected(await api.get("/signatures"), 200);
+    const rowsOf: readonly Record<string, string>[] = data;
     assert.deepEqual(
-      data.map((row: { document_id: string; signature_id: string; status: string }) => [
-        row.document_id,
-        row.signature_id.slice(4),
-        row.status,
-      ]),
+      rowsOf.map((row) => [row["document_id"], row["signature_id"]?.slice(4), row["status"]]),
       [STORED, PENDING].map((id) => [id, id.slice(4), "pending"]),
     );
     const [first, second] = data[0].signers;
