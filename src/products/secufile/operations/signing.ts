@@ -279,6 +279,7 @@ async function signDocument(tx: Tx, one: Act): Promise<Notice | null> {
   return null;
 }
 
+/** The reason is for the sender's eyes: it is kept sealed, and neither in the event nor in the log, which are in clear. */
 async function decline(tx: Tx, one: Act): Promise<Notice | null> {
   const { form, change, row, link, signer } = one;
   if (!isPlainText(form.reason, MAX_REASON)) return "reason_missing";
@@ -289,11 +290,10 @@ async function decline(tx: Tx, one: Act): Promise<Notice | null> {
     type: "signature.declined",
     status: "declined",
     signer: { ...signer, state: "declined" },
-    reason: form.reason,
   });
   await noteSignature(tx, change, row, {
     operation: "declineSignature",
-    details: { ...detailsOf(one), reason: form.reason },
+    details: { ...detailsOf(one), reason_sha256: sha256Hex(form.reason) },
   });
   await enqueueNews(tx, change.tenantId, row.id);
   return null;
