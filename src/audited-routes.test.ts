@@ -3,9 +3,10 @@ import { after, before, describe, test } from "node:test";
 import type { TokenCheck } from "./platform/credentials/check.ts";
 import { administration } from "./platform/administration/product.ts";
 import type { Method } from "./platform/http/route.ts";
+import { createPeople } from "./platform/sessions/people.ts";
 import type { Product, Services } from "./platform/product.ts";
 import { secufile } from "./products/secufile/product.ts";
-import { secufileScopes } from "./products/secufile/scopes.ts";
+import { secufileRoleScopes, secufileScopes } from "./products/secufile/scopes.ts";
 import { clientOf, expected, look, withScopes, type Client } from "../test/support/secufile-client.ts";
 import { startTestServer } from "../test/support/server.ts";
 
@@ -14,7 +15,7 @@ import { startTestServer } from "../test/support/server.ts";
 const nothing: Services & TokenCheck = Object.create(null);
 const products: readonly Product[] = [
   secufile(nothing, nothing),
-  administration(nothing, { secufile: secufileScopes }),
+  administration(nothing, { secufile: secufileScopes }, createPeople(nothing, { secufile: secufileRoleScopes })),
 ];
 
 /** One request to one path of one route. */

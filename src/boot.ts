@@ -41,11 +41,13 @@ import { platformMigrations } from "./platform/platform-migrations.ts";
 import type { Product, Services } from "./platform/product.ts";
 import { listen } from "./platform/server/listen.ts";
 import { createMetrics, type Metrics } from "./platform/server/metrics.ts";
+import { withMembers } from "./platform/sessions/member-check.ts";
+import { createPeople } from "./platform/sessions/people.ts";
 import { listTenantIds } from "./platform/tenants/store.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
 import { secufile } from "./products/secufile/product.ts";
-import { secufileScopes } from "./products/secufile/scopes.ts";
+import { secufileRoleScopes, secufileScopes } from "./products/secufile/scopes.ts";
 
 /** A running process: what `main.ts` stops at the end. */
 export type Running = {
@@ -114,9 +116,10 @@ async function bootInto(
   if (config.databaseUrl === null) await freeDeadClaims(db);
   const tokenCheck = createTokenCheck({ db, keyring, clock, log });
   stops.push(() => tokenCheck.stop());
+  const people = createPeople(services, { secufile: secufileRoleScopes });
   const products: readonly Product[] = [
-    secufile(services, tokenCheck),
-    administration(services, { secufile: secufileScopes }),
+    secufile(services, withMembers(tokenCheck, people.memberCheck, "secufile")),
+    administration(services, { secufile: secufileScopes }, people),
   ];
   if (config.role !== "api") await startWork(stops, services, products);
   if (config.role === "worker") return { services, origin: null };

@@ -22,6 +22,9 @@ const signatureShape = z.object({ signature_id: z.string(), signature_url: z.str
 const statusShape = z.object({ status: z.string() });
 
 type Screen = (typeof SCREENS)[number];
+/** Ends with marks from the right to the left, which are to stay within the line of their name. */
+const LONG_NAME = `${"Maximilienne-Apolline de Villeneuve-sur-Lot et de la Tour d’Auvergne, ".repeat(2)}שרה כהן`;
+
 type Place = {
   readonly api: Client;
   readonly origin: string;
@@ -31,11 +34,14 @@ type Place = {
   readonly folder: string;
 };
 
-/** Signs in a real browser at each width, with and without JavaScript; the screenshots stay in a temporary folder. */
+/**
+ * Two signers, one after the other, in a real browser at each width, with and without JavaScript. Leaves nothing behind but,
+ * where SCREENSHOTS names a folder, the pictures in it.
+ */
 export async function checkSigningPages(): Promise<string> {
   await debian("chromium", "chromium");
   const data = await mkdtemp(join(tmpdir(), "tabellion-signing-"));
-  const folder = await mkdtemp(join(tmpdir(), "tabellion-screens-"));
+  const folder = process.env["SCREENSHOTS"] ?? join(data, "screens");
   await mkdir(join(data, "data"));
   const mailbox = await openMailbox();
   const server = await startServer({ dataDirectory: join(data, "data"), env: mailbox.env });
@@ -48,7 +54,8 @@ export async function checkSigningPages(): Promise<string> {
     for (const screen of SCREENS) {
       await signOn(screen, { api, origin: server.origin, mailbox, browser, documentId, folder });
     }
-    return `${SCREENS.length} browsers signed; screenshots in ${folder}`;
+    const kept = process.env["SCREENSHOTS"] === undefined ? "" : `; pictures in ${folder}`;
+    return `${SCREENS.length} browsers, two signers each${kept}`;
   } finally {
     await browser.close();
     await server.stop();
@@ -59,38 +66,82 @@ export async function checkSigningPages(): Promise<string> {
 
 async function signOn(screen: Screen, place: Place): Promise<void> {
   const { api, mailbox } = place;
-  const email = `${screen.name}@example.com`;
-  const order = { signers: [{ email, role: "acheteur" }], message: "Bonjour\nà bientôt", require_code: true };
+  const [email, second] = [`${screen.name}@example.com`, `${screen.name}-2@example.com`];
+  const signers = [
+    { email, role: "acheteur", order: 1 },
+    { email: second, role: "notaire", name: LONG_NAME, order: 2 },
+  ];
+  const order = { signers, message: "Bonjour\nà bientôt", require_code: true, delegation: true };
   const made = signatureShape.parse(expected(await api.post(`/documents/${place.documentId}/signatures`, order), 201));
   const { name, width, ...options } = screen;
   const context = await place.browser.newContext({ ...options, viewport: { width, height: 844 } });
   const page = await context.newPage();
   const shoot = async (what: string): Promise<void> => {
     await refuseOverflow(page, width);
+    await refuseWrongLanguage(page, name.includes("fr") ? "fr" : "en");
     await page.screenshot({ path: join(place.folder, `${name}-${what}.png`), fullPage: true });
   };
   await page.goto(made.signature_url);
   await shoot("1-envelope");
+  await page.fill("#email", second);
+  await page.click("button[value=ask]");
+  await shoot("2-asked");
   await page.goto(place.origin + linkIn(await mailbox.mailTo(email)));
-  await shoot("2-closed");
+  await shoot("3-closed");
   await page.click("button[value=open]");
-  await page.click("button[value=code]");
-  await page.waitForSelector(".good");
-  const code = /\b(\d{6})\b/.exec((await mailbox.mailTo(email, 2)).text)?.[1] ?? "";
-  await page.fill("#name", "Zoë d’Arc-Müller");
-  await page.fill("#code", code);
-  await page.check("input[name=consent]");
-  await shoot("3-open");
-  await page.click("button[value=sign]");
-  await page.waitForSelector("dd code");
-  await shoot("4-signed");
+  await signWith(page, { code: "000", shoot, mailbox, email });
+  await page.goto(place.origin + linkIn(await mailbox.mailTo(second)));
+  await page.click("button[value=open]");
+  await signWith(page, { code: null, shoot: async () => undefined, mailbox, email: second });
+  await shoot("7-signed-by-both");
+  await page.goto(made.signature_url);
+  await shoot("8-ended");
+  await page.goto(`${place.origin}/sign/nothing`);
+  await shoot("9-nothing");
   await context.close();
   const { status } = statusShape.parse(expected(await api.get(`/signatures/${made.signature_id}`), 200));
   if (status !== "completed") throw new Error(`${name}: signed in the browser, but the request is ${status}`);
+}
+
+type Signing = {
+  /** A wrong one to try first. */
+  readonly code: string | null;
+  readonly shoot: (what: string) => Promise<void>;
+  readonly mailbox: Mailbox;
+  readonly email: string;
+};
+
+/** By keyboard alone from the name on, as somebody without a mouse does it. */
+async function signWith(page: Page, { code: wrong, shoot, mailbox, email }: Signing): Promise<void> {
+  await page.click("button[value=code]");
+  await page.waitForSelector(".good");
+  const code = /\b(\d{6})\b/.exec((await mailbox.mailTo(email, 2)).text)?.[1] ?? "";
+  for (const typed of wrong === null ? [code] : [wrong, code]) {
+    await page.focus("#name");
+    await page.keyboard.press("ControlOrMeta+A");
+    await page.keyboard.type("Zoë d’Arc-Müller");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type(typed);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Space");
+    await page.keyboard.press("Tab");
+    const focused = await page.evaluate<string>("document.activeElement?.value");
+    if (focused !== "sign") throw new Error(`after name, code and consent the keyboard is at ${focused}`);
+    await shoot(typed === code ? "5-filled" : "4-open");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(typed === code ? "dd code:text('aud_')" : ".warn");
+    if (typed === wrong) for (const summary of await page.$$("summary")) await summary.click();
+    await shoot(typed === code ? "6-signed" : "4-wrong");
+  }
 }
 
 /** Nobody scrolls sideways on a phone (WCAG 2.2, 1.4.10). */
 async function refuseOverflow(page: Page, width: number): Promise<void> {
   const drawn = await page.evaluate<number>("document.documentElement.scrollWidth");
   if (drawn > width) throw new Error(`the page is ${drawn} wide on a screen of ${width}`);
+}
+
+async function refuseWrongLanguage(page: Page, wanted: string): Promise<void> {
+  const shown = await page.evaluate<string>("document.documentElement.lang");
+  if (shown !== wanted) throw new Error(`the page is in ${shown}, not ${wanted}`);
 }

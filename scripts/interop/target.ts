@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -26,8 +26,10 @@ const documentShape = z.object({ document_id: z.string() });
 
 export async function openTarget(): Promise<Target> {
   const folder = await mkdtemp(join(tmpdir(), "tabellion-interop-"));
+  // Else root's PostgreSQL lives outside of the folder, and stays there.
+  await chmod(folder, 0o711);
   const dataDirectory = join(folder, "data");
-  await mkdir(dataDirectory);
+  await mkdir(dataDirectory, { mode: 0o711 });
   const server = await startServer({ dataDirectory, env: { TABELLION_REQUESTS_PER_SECOND: "100000" } });
   const authorization = `Bearer ${server.apiKey}`;
   const contentOf = (id: string): string => `${server.origin}/v1/secufile/documents/${id}/content`;

@@ -11,6 +11,7 @@ import type { Route } from "./http/route.ts";
 import type { JobDefinition } from "./jobs/jobs.ts";
 import type { Keyring, TenantKeys } from "./keys/keyring.ts";
 import type { Log } from "./log/log.ts";
+import type { MemberRole } from "./members/roles.ts";
 import type { Outbound } from "./outbound/outbound.ts";
 
 /** What `main.ts` builds once and hands to every area and product. */
@@ -29,6 +30,16 @@ export type Services = {
   publicUrl(): string;
 };
 
+/** A person who calls, as known at most half a second ago. */
+export type CallingMember = {
+  readonly memberId: string;
+  readonly sessionId: string;
+  readonly email: string;
+  readonly role: MemberRole;
+  /** When they last proved who they are. */
+  readonly provedAt: Date;
+};
+
 /** Who calls, as proved by a credential. */
 export type Caller = {
   readonly tenantId: string;
@@ -38,6 +49,8 @@ export type Caller = {
   readonly scopes: ReadonlySet<string>;
   /** False for a token of the test environment. */
   readonly isLive: boolean;
+  /** Where a person calls; then `credentialId` is the member's id. */
+  readonly member?: CallingMember;
 };
 
 /** One request, from its authentication to its answer. */

@@ -84,7 +84,11 @@ describe("what SecuFile publishes of itself", () => {
         assert.equal(typeof (media as Json).schema, "object", operationId);
       }
     }
-    assert.deepEqual(Object.keys(document.webhooks).toSorted(), ["object.failed", "object.uploaded"]);
+    const signatures = ["cancelled", "completed", "declined", "expired", "requested", "signed", "viewed"];
+    assert.deepEqual(Object.keys(document.webhooks).toSorted(), [
+      ...["object.failed", "object.uploaded"],
+      ...signatures.map((what) => `signature.${what}`),
+    ]);
     assert.equal(document.components.securitySchemes.bearer.scheme, "bearer");
   });
 
@@ -104,10 +108,18 @@ describe("what SecuFile publishes of itself", () => {
     for (const operation of operations) {
       assert.equal(operation.hasIdempotencyKey, operation.method === "POST", operation.operationId);
     }
-    const ids: Record<string, string> = { documents: "doc_", webhooks: "whk_", tokens: "tok_", kms: "", audit: "ast_" };
+    const ids: Record<string, string> = {
+      documents: "doc_",
+      webhooks: "whk_",
+      tokens: "tok_",
+      kms: "",
+      audit: "ast_",
+      signatures: "sig_",
+    };
     const bodies: Record<string, unknown> = {
       createDocument: { filename: "a", key_wrap: "k" },
       releaseKey: { recipient_public_key: "age1invalid-but-long", reason: "r" },
+      createSignature: { signers: [{ email: "a@example.com", role: "r" }] },
       createKey: {},
       wrapKey: { plaintext_key: "AAAA" },
       createWebhook: { url: "https://example.com/hook", events: ["*"] },

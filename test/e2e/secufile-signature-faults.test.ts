@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { linkIn, openMailbox, type Mailbox } from "../support/mailbox.ts";
-import { clientOf, expected, expectedProblem, look } from "../support/secufile-client.ts";
+import { clientOf, eventually, expected, expectedProblem, look } from "../support/secufile-client.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { visitorOf } from "../support/sign-visitor.ts";
 
@@ -30,7 +30,7 @@ describe("signature requests when things go wrong", () => {
   const start = (env: Readonly<Record<string, string>> = {}): Promise<TestServer> =>
     startServer({ dataDirectory, database, env: { ...mailbox.env, ...env } });
 
-  async function opened(server: TestServer, email: string): Promise<{ id: string; path: string }> {
+  async function opened(server: TestServer, email: string): Promise<{ id: string; path: string; documentId: string }> {
     const api = clientOf(server.origin, server.apiKey);
     const document = expected(await api.post("/documents", { filename: "a", key_wrap: "k" }), 201).document_id;
     expected(await api.call("PUT", `/documents/${document}/content`, { raw: "x" }), 200);
@@ -38,7 +38,7 @@ describe("signature requests when things go wrong", () => {
     const { signature_id: id } = expected(await api.post(`/documents/${document}/signatures`, order), 201);
     const path = linkIn(await mailbox.mailTo(email));
     await visitorOf(server.origin).send(path, { act: "open" });
-    return { id, path };
+    return { id, path, documentId: document };
   }
 
   test("SF-49 killed around the signature, it is there once when the form is sent again", async () => {
@@ -73,6 +73,87 @@ describe("signature requests when things go wrong", () => {
     assert.equal(expected(await api.get(`/signatures/${id}`), 200).status, "expired");
     assert.ok(expected(await api.get("/signatures?status=expired"), 200).data.length > 0);
     expectedProblem(await api.post(`/signatures/${id}/cancel`), 409, "signature_ended");
+    await second.stop();
+  });
+
+  /** Jobs are started by the database's clock, which no test moves: what would start later starts now. */
+  const startNow = (identifier: string, id: string): Promise<unknown> =>
+    look(
+      database.superUrl,
+      `update graphile_worker._private_jobs j set run_at = now() from graphile_worker._private_tasks t
+        where t.id = j.task_id and t.identifier = $1 and j.payload::text like '%' || $2 || '%'`,
+      [identifier, id],
+    );
+  const actsOn = async (id: string): Promise<string[]> =>
+    (await look(database.superUrl, "select action from platform.audit_events where resource_id = $1", [id])).map(
+      (row) => row.action,
+    );
+
+  test("SF-49 reminders go out by themselves to who has not signed, with fresh links; the old ones end", async () => {
+    const first = await start();
+    const email = "reminded@example.com";
+    const { id, path } = await opened(first, email);
+    const planned = await look(
+      database.superUrl,
+      `select round(extract(epoch from j.run_at - g.created_at) / 86400)::int as day
+         from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+         join secufile.signatures g on j.payload ->> 'signatureId' = g.id
+        where t.identifier = 'secufile.inviteSigners' and g.id = $1 order by 1`,
+      [id],
+    );
+    assert.deepEqual(
+      planned.map((row) => row.day),
+      [3, 7],
+    );
+    await first.stop();
+    const second = await start({ TABELLION_TEST_CLOCK_OFFSET_MS: String(MONTH_MS / 8) });
+    await startNow("secufile.inviteSigners", id);
+    const mail = await mailbox.mailTo(email, 2);
+    const visitor = visitorOf(second.origin);
+    assert.equal((await visitor.look(path)).status, 410);
+    // Two reminders are due at once here: the later link works.
+    await mailbox.mailTo(email, 3);
+    const links = [linkIn(mail), linkIn(await mailbox.mailTo(email, 3))];
+    const seen = await Promise.all(links.map(async (link) => (await visitor.look(link)).status));
+    assert.deepEqual(seen.toSorted(), [200, 410]);
+    const fresh = links[seen.indexOf(200)] ?? "";
+    assert.match((await visitor.send(fresh, SIGN)).text, /You have signed/);
+    await second.stop();
+  });
+
+  test("SF-49 the job of an expiry ends the request once, comes back when it is early, and a delete changes no end", async () => {
+    const first = await start();
+    const { id, documentId } = await opened(first, "expired@example.com");
+    await startNow("secufile.expireSignature", id);
+    const api = clientOf(first.origin, first.apiKey);
+    await eventually("the early job has planned a later one", async () => {
+      const jobs = await look(
+        database.superUrl,
+        `select 1 from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+          where t.identifier = 'secufile.expireSignature' and j.run_at > now() + interval '29 days'
+            and j.payload ->> 'signatureId' = $1`,
+        [id],
+      );
+      return jobs.length === 1 ? true : null;
+    });
+    assert.equal(expected(await api.get(`/signatures/${id}`), 200).status, "viewed");
+    await first.stop();
+    const second = await start({ TABELLION_TEST_CLOCK_OFFSET_MS: String(MONTH_MS) });
+    const late = clientOf(second.origin, second.apiKey);
+    expected(await late.call("DELETE", `/documents/${documentId}`), 204);
+    assert.equal(expected(await late.get(`/signatures/${id}`), 200).status, "expired", "it had ended before");
+    await startNow("secufile.expireSignature", id);
+    await eventually("the request is ended", async () =>
+      (await actsOn(id)).includes("secufile.expireSignature") ? true : null,
+    );
+    const ends = (await actsOn(id)).filter((act) => /expireSignature|cancelSignature/.test(act));
+    assert.deepEqual(ends, ["secufile.expireSignature"]);
+    const told = await look(
+      database.superUrl,
+      "select count(*)::int as n from platform.events where type = 'signature.expired' and data::text like '%' || $1 || '%'",
+      [id],
+    );
+    assert.equal(told[0].n, 1);
     await second.stop();
   });
 });

@@ -38,6 +38,11 @@ describe("organisations beside each other", () => {
     wrapped = expected(await first.post(`/kms/keys/${ids["kms"]}/data-key`), 201);
     const { key_wrap, wrapped_key } = wrapped;
     ids["documents"] = await storedDocument(first, Buffer.from("ciphertext"), { key_wrap, wrapped_key });
+    const request = { signers: [{ email: "client@example.com", role: "buyer" }] };
+    ids["signatures"] = expected(
+      await first.post(`/documents/${ids["documents"]}/signatures`, request),
+      201,
+    ).signature_id;
     const order = { name: "SIEM", type: "syslog_tls", host: "127.0.0.1", port: 9 };
     ids["streams"] = expected(await first.post("/audit/streams", order), 201).stream_id;
     const created = "select id from platform.audit_events where action = 'secufile.createDocument' limit 1";
@@ -60,6 +65,7 @@ describe("organisations beside each other", () => {
       recipient_public_key: generateKeyPairSync("x25519").publicKey.export({ format: "jwk" }),
       reason: "curiosity",
     },
+    createSignature: { signers: [{ email: "client@example.com", role: "buyer" }] },
     wrapKey: { plaintext_key: Buffer.alloc(32, 7).toString("base64") },
     updateWebhook: { active: false },
     rotateWebhookSecret: {},

@@ -16,6 +16,7 @@ import type { RootKey } from "../../src/platform/keys/root-key.ts";
 import { platformMigrations } from "../../src/platform/platform-migrations.ts";
 import { createTenant, deleteTenant } from "../../src/platform/tenants/operations.ts";
 import { productMigrations } from "../../src/products/product-migrations.ts";
+import { addPeopleRows, addServerRows, addSignatureRows } from "./backup-rows.ts";
 import { createEmptyDatabase, createTestDatabase, openDatabase, type TestDatabase } from "./database.ts";
 
 /** A place where a server could be: a database, a folder for objects, and a root key or none. */
@@ -93,7 +94,8 @@ export async function fillTenant(place: WorkingPlace, blobBytes = 300_000): Prom
     createTenant(tx, place.keyring, { name: 'Ünïcode "quoted" \\back\\slash\nand line', isDemo: false, now }),
   );
   const ref = await addDocument(place, tenantId, blobBytes);
-  const keys = await place.keyring.of(tenantId);
+  const [keys, serverKeys] = await Promise.all([place.keyring.of(tenantId), place.keyring.of(SERVER_TENANT)]);
+  await place.db.tenant(SERVER_TENANT, (tx) => addServerRows(tx, serverKeys, now));
   const sealedUrl = keys.seal("webhook-secrets", Buffer.from("https://example.test/"), "whe_1/url");
   await place.db.tenant(tenantId, async (tx) => {
     await tx.run(sql`insert into platform.kms_keys (tenant_id, id, generation, name, sealed_key)
@@ -110,6 +112,8 @@ export async function fillTenant(place: WorkingPlace, blobBytes = 300_000): Prom
       values (${tenantId}, 'whe_1', 'whd_1', ${now})`);
     await tx.run(sql`insert into platform.webhook_lanes (tenant_id, endpoint_id, wake_at, paused_until, lease_until, take)
       values (${tenantId}, 'whe_1', ${now}, '-infinity', ${now}, 1)`);
+    await addPeopleRows(tx, tenantId, now);
+    await addSignatureRows(tx, keys, tenantId, now);
   });
   return { tenantId, ref };
 }

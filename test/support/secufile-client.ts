@@ -32,12 +32,12 @@ export type Client = {
   post(path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
 };
 
-/** `path` is below `/v1/secufile`; one that begins with `/v1/` or `/sign/` is taken as it is. */
+/** `path` is below `/v1/secufile`; one that begins with `/v1/`, `/sign/` or `/.well-known/` is taken as it is. */
 export function clientOf(origin: string, token: string): Client {
   async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
     const { body, raw, headers = {} } = options;
     const content = raw ?? (body === undefined ? undefined : JSON.stringify(body));
-    const answer = await fetch(`${origin}${/^\/(?:v1|sign)\//.test(path) ? "" : "/v1/secufile"}${path}`, {
+    const answer = await fetch(`${origin}${/^\/(?:v1|sign|\.well-known)\//.test(path) ? "" : "/v1/secufile"}${path}`, {
       method,
       headers: {
         ...(token === "" ? {} : { authorization: `Bearer ${token}` }),
@@ -131,6 +131,24 @@ export async function eventually<T>(what: string, wanted: () => Promise<T | null
   throw new Error(`it did not come about: ${what}`);
 }
 
+const REVOCATION_LIMIT_MS = 1_000;
+
+/**
+ * Asks until the client is refused with 401, and asserts that nothing asked a second after `sinceMs` (of
+ * `performance.now()`) was still answered. How long an answer takes does not count: a busy machine is no failure.
+ */
+export async function refusedFrom(client: Client, sinceMs: number): Promise<void> {
+  let lastAnsweredMs = sinceMs;
+  await eventually("the token is refused", async () => {
+    const askedMs = performance.now();
+    const { status } = await client.get("/documents");
+    if (status === 401) return true;
+    lastAnsweredMs = askedMs;
+    return null;
+  });
+  assert.ok(lastAnsweredMs - sinceMs < REVOCATION_LIMIT_MS, `still answered ${lastAnsweredMs - sinceMs} ms later`);
+}
+
 /** The document once it is no longer pending. */
 export function settled(client: Client, id: string): Promise<Json> {
   return eventually(`${id} is settled`, async () => {
@@ -160,7 +178,7 @@ export async function rowCounts(superUrl: string): Promise<Readonly<Record<strin
        from information_schema.tables
       where table_type = 'BASE TABLE'
         and (table_schema in ('secufile', 'platform') or table_name = '_private_jobs')
-        and table_name !~ '^(audit_|log_|refusals$)'
+        and table_name !~ '^(audit_|log_|top_|refusals$)'
       order by 1`,
   );
   return Object.fromEntries(rows.map((row) => [row.name, row.count]));

@@ -5,6 +5,7 @@ import { platformError } from "../errors/platform-errors.ts";
 import { isId } from "../ids/ids.ts";
 import { SERVER_TENANT, TenantShreddedError, type Keyring } from "../keys/keyring.ts";
 import type { Caller, OpenCall } from "../product.ts";
+import { isMemberToken, type MemberCheck } from "../sessions/member-check.ts";
 import { tenantError } from "../tenants/errors.ts";
 
 /** The token of whoever runs this server; derived, so that it is kept in no database. */
@@ -12,10 +13,18 @@ export function operatorToken(keyring: Keyring): string {
   return `tbo_${keyring.mac("operator-token", "operator").toString("base64url")}`;
 }
 
+/** The operator, or a member where an access token of one is shown: what each may do is a matter of scopes. */
+export function authenticateWith(memberCheck: MemberCheck) {
+  return (request: IncomingMessage, call: OpenCall): Promise<Caller> =>
+    isMemberToken(request.headers.authorization)
+      ? memberCheck.bearer(request.headers.authorization, "platform")
+      : authenticateOperator(request, call);
+}
+
 const ACTS_FOR = /^\/v1\/tenants\/([^/?]+)/;
 
 /** The operator; behind the wall of the organisation that the path names, else behind the server's own. */
-export async function authenticateOperator(request: IncomingMessage, call: OpenCall): Promise<Caller> {
+async function authenticateOperator(request: IncomingMessage, call: OpenCall): Promise<Caller> {
   const { keyring } = call.services;
   const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
   const digest = (text: string): Buffer => createHash("sha256").update(text).digest();

@@ -4,23 +4,27 @@ import { auditReadingErrors } from "../audit-reading/errors.ts";
 import { serverAuditRoutes } from "../audit-reading/routes.ts";
 import { credentialErrors } from "../credentials/errors.ts";
 import { problemDialect } from "../http/problem.ts";
+import { memberErrors } from "../members/errors.ts";
 import { notifyErrors } from "../notify/errors.ts";
 import { notifyRoutes } from "../notify/routes.ts";
 import type { Product, Services } from "../product.ts";
+import { sessionErrors } from "../sessions/errors.ts";
+import type { People } from "../sessions/people.ts";
 import { tenantErrors } from "../tenants/errors.ts";
-import { authenticateOperator } from "./auth.ts";
+import { authenticateWith } from "./auth.ts";
 import { administrationRoutes } from "./routes.ts";
 
-/** The operator's routes, in the form of a product. */
+/** The routes of the operator and of people, in the form of a product. */
 export function administration(
   services: Services,
   scopes: Readonly<Record<string, readonly [string, ...string[]]>>,
+  people: People,
 ): Product {
   return {
     name: "platform",
     dialect: problemDialect("/v1/platform/reference"),
-    pathPrefixes: ["/v1/tenants", "/v1/platform"],
-    authenticate: authenticateOperator,
+    pathPrefixes: ["/v1/tenants", "/v1/platform", "/v1/auth", "/v1/members", "/.well-known", "/invite", "/reset"],
+    authenticate: authenticateWith(people.memberCheck),
     routes: [
       ...administrationRoutes(scopes),
       ...notifyRoutes(),
@@ -30,16 +34,26 @@ export function administration(
         scopes: ["operator"],
         sender: { title: "Tabellion", version: "1.0.0" },
       }),
+      ...people.routes,
     ],
-    openRoutes: [],
-    jobs: refusalJobs(services),
+    openRoutes: people.openRoutes,
+    jobs: [...refusalJobs(services), ...people.jobs],
     events: {},
-    errors: { ...tenantErrors, ...credentialErrors, ...auditReadingErrors, ...notifyErrors },
+    errors: {
+      ...tenantErrors,
+      ...credentialErrors,
+      ...auditReadingErrors,
+      ...notifyErrors,
+      ...memberErrors,
+      ...sessionErrors,
+    },
     migrations: [],
     about: {
       title: "Tabellion administration",
       version: "1.0.0",
-      description: "What the operator of a server does: organisations, their first tokens, their keys.",
+      description:
+        "What the operator of a server does: organisations, their first tokens, their keys. And what people do: sign in, " +
+        "look after their account, and manage the members of their organisation.",
       tokenVariable: "TABELLION_OPERATOR_TOKEN",
       tags: {},
     },

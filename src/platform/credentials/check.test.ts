@@ -124,13 +124,16 @@ describe("the check of tokens", () => {
     };
     const check = checkOn({ db: counting });
     const { token } = await issue();
+    const startedAtMs = performance.now();
     for (let round = 0; round < 5; round++) await check.bearer(`Bearer ${token}`, HERE);
-    assert.equal(reads, 1);
+    // A moment is half a second; on a machine that stood still the token is rightly read again.
+    assert.ok(reads <= 1 + (performance.now() - startedAtMs) / 500, `${reads} reads`);
+    reads = 0;
     await assert.rejects(check.bearer(`Bearer ${newToken("sfk", true).token}`, HERE));
-    assert.equal(reads, 2);
+    assert.equal(reads, 1);
     const otherEnd = token.endsWith("0") ? "1" : "0";
     await assert.rejects(check.bearer(`Bearer ${token.slice(0, -1)}${otherEnd}`, HERE));
-    assert.ok(reads <= 2, "a token whose checksum is wrong needs no database");
+    assert.equal(reads, 1, "a token whose checksum is wrong needs no database");
   });
 
   test("keeps a keyed hash: the database holds neither the token nor a hash that one could make without the key", async () => {

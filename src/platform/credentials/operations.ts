@@ -33,6 +33,8 @@ export type TokenOrder = {
 
 /** The actor of a call, for the audit log. */
 export function actorOf(call: Pick<Call, "caller" | "remoteAddress">): AuditActor {
+  const { member } = call.caller;
+  if (member !== undefined) return { type: "member", id: member.memberId, email: member.email, ip: call.remoteAddress };
   const type = call.caller.product === "platform" ? "operator" : "token";
   return { type, id: call.caller.credentialId, ip: call.remoteAddress };
 }

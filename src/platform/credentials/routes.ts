@@ -54,6 +54,7 @@ function createTokenRoute({ product, shapes, at }: Parts): Route<Call> {
     body: { kind: "json", schema: shapes.create },
     answer: { kind: "json", status: 201, schema: shapes.created, description: "The token, shown once." },
     errors: [credentialErrors.scope_not_held],
+    needsStepUp: true,
     isAnswerSecret: true,
     examples: { request: { name: "nightly import", scopes: ["documents:read"], expires_in: 86_400 } },
     handle: (call, { body }) => createToken(call, product, body),
@@ -119,6 +120,7 @@ function rotateTokenRoute({ product, shapes, at, tokenCheck }: Parts): Route<Cal
     body: { kind: "json", schema: shapes.rotate, isOptional: true },
     answer: { kind: "json", status: 201, schema: shapes.created, description: "The new token, shown once." },
     errors: [credentialErrors.token_not_found, credentialErrors.token_revoked, credentialErrors.scope_not_held],
+    needsStepUp: true,
     isAnswerSecret: true,
     handle: (call, { params, body }) =>
       rotateToken(

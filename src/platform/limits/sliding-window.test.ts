@@ -300,9 +300,10 @@ describe("the sliding window without its database", () => {
     const limiter = createWindowLimiter({ db, clock: systemClock, log: testLog, timeoutMs: 60 });
     const request = { key: "token:api:b", limit: 1_000, windowSeconds: HOUR_SECONDS };
     assert.equal((await limiter.take(request, "open")).isAllowed, true);
-    const startedAt = performance.now();
+    const [startedAt, tries] = [performance.now(), sockets.length];
     for (let index = 0; index < 50; index++) await limiter.take(request, "open");
-    assert.ok(performance.now() - startedAt < 1_000);
+    // After a pause of a second one of them tries again.
+    assert.ok(sockets.length - tries <= (performance.now() - startedAt) / 1_000);
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
     await db.close();

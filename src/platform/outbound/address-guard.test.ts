@@ -82,9 +82,18 @@ test("listing an IPv6 block does not list IPv4 addresses", () => {
   assert.equal(guard.judge("fe80::1"), "listed");
 });
 
+test("a bare address is a block of one, as the settings take it", () => {
+  const guard = createAddressGuard(["10.1.2.3", "fd00::7"]);
+  assert.deepEqual(
+    ["10.1.2.3", "10.1.2.4", "fd00::7", "fd00::8"].map((address) => guard.judge(address)),
+    ["listed", "forbidden", "listed", "forbidden"],
+  );
+});
+
 test("a malformed block is named by the error", () => {
   const malformed = [
-    "10.0.0.0",
+    "10.0.0",
+    "10.0.0.0/",
     "10.0.0.0/33",
     "::/129",
     "10.0.0/8",

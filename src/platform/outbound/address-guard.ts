@@ -38,7 +38,7 @@ const GLOBAL_IPV6 = "2000::/3";
 // What is refused inside global unicast: IETF protocol assignments with Teredo, documentation, 6to4, 6bone, documentation.
 const FORBIDDEN_IPV6 = ["2001::/23", "2001:db8::/32", "2002::/16", "3ffe::/16", "3fff::/20"];
 
-const CIDR = /^([0-9A-Fa-f.:]+)\/(\d{1,3})$/;
+const CIDR = /^([0-9A-Fa-f.:]+)(?:\/(\d{1,3}))?$/;
 
 type Cidr = { readonly family: "ipv4" | "ipv6"; readonly address: string; readonly prefix: number };
 
@@ -46,7 +46,8 @@ type Cidr = { readonly family: "ipv4" | "ipv6"; readonly address: string; readon
 type AddressSet = { readonly ipv4: BlockList; readonly ipv6: BlockList };
 
 /**
- * The guard for one allow-list. Every text may hold several CIDR blocks, parted by commas or blanks.
+ * The guard for one allow-list. Every text may hold several CIDR blocks, parted by commas or blanks; a bare address is a
+ * block of one.
  * Throws an Error that names the first block that is not well formed.
  */
 export function createAddressGuard(allow: readonly string[]): AddressGuard {
@@ -88,10 +89,10 @@ function addressSet(blocks: readonly string[]): AddressSet {
 }
 
 function parseCidr(text: string): Cidr {
-  const [, address = "", digits = ""] = CIDR.exec(text) ?? [];
-  const prefix = Number(digits);
-  if (digits !== "" && isIPv4(address) && prefix <= 32) return { family: "ipv4", address, prefix };
-  if (digits !== "" && isIPv6(address) && prefix <= 128) return { family: "ipv6", address, prefix };
+  const [, address = "", digits] = CIDR.exec(text) ?? [];
+  const prefix = Number(digits ?? (isIPv4(address) ? 32 : 128));
+  if (isIPv4(address) && prefix <= 32) return { family: "ipv4", address, prefix };
+  if (isIPv6(address) && prefix <= 128) return { family: "ipv6", address, prefix };
   throw new Error(`"${text}" is not an address block such as 10.1.2.0/24 or fd00::/8`);
 }
 

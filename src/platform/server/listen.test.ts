@@ -202,7 +202,7 @@ describe("heads and bodies that take too long or are too large", () => {
       assert.equal(statusOf(heard), 408, heard);
       assert.match(heard, /request_timeout/);
     }
-    assert.ok(performance.now() - began < 2_000);
+    assert.ok(performance.now() - began < 8_000);
   });
 
   test("a body that stops moving is given up", async () => {
@@ -299,7 +299,7 @@ describe("the stop of a server", () => {
     assert.match(await waiting.untilClosed(), /^HTTP\/1\.1 200[\s\S]*connection: close[\s\S]*"slow"/i);
     assert.match(await streaming.untilClosed(), /begun[\s\S]* ended/);
     await closed;
-    assert.ok(performance.now() - began < 5_000);
+    assert.ok(performance.now() - began < 15_000);
   });
 
   test("cuts what is not done within the drain time", async () => {

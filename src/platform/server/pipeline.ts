@@ -53,6 +53,7 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
     admit(registered, reply, { known }) {
       if (registered.isOpen || known === null) return;
       refuseMissingScopes(known.caller, registered.route.scopes ?? []);
+      if (registered.route.needsStepUp === true) refuseStaleProof(known.caller, services.clock.now());
       const taken = smoother.take(known.caller.credentialId, { perSecond: rate, burst: rate * BURST_SECONDS });
       reply.headers(rateLimitHeaders("default", { limit: rate * BURST_SECONDS, windowSeconds: BURST_SECONDS }, taken));
       if (!taken.isAllowed) {
@@ -104,6 +105,14 @@ function refuseMissingScopes(caller: Caller, wanted: readonly string[]): void {
   if (missing.length > 0) {
     throw platformError("forbidden", `This needs a token with the scope ${missing.join(", ")}.`);
   }
+}
+
+const STEP_UP_MS = 5 * 60_000;
+
+/** Only a person can be asked again. */
+function refuseStaleProof({ member }: Caller, now: Date): void {
+  if (member === undefined || now.getTime() - member.provedAt.getTime() <= STEP_UP_MS) return;
+  throw platformError("step_up_required", "Prove again who you are: POST /v1/auth/step-up.");
 }
 
 type Input = RouteInput<Record<string, unknown>, Record<string, unknown>, unknown>;

@@ -5,7 +5,14 @@ import { newId } from "../ids/ids.ts";
 import type { Keyring } from "../keys/keyring.ts";
 import { sessionError } from "./errors.ts";
 import { isGenuine, parseRefreshToken, refreshTokenOf, type RefreshParts } from "./refresh-token.ts";
-import { findSession, insertSession, updateGeneration, updateSessionRevoked, type SessionRow } from "./store.ts";
+import {
+  findSession,
+  insertSession,
+  updateGeneration,
+  updateSessionRevoked,
+  updateSessionsRevoked,
+  type SessionRow,
+} from "./store.ts";
 
 /** A lost answer may be asked for again so long, by the same client. */
 export const RETRY_MS = 10_000;
@@ -61,6 +68,15 @@ export async function endSession(
   target: { sessionId: string; reason: string; now: Date },
 ): Promise<void> {
   await updateSessionRevoked(tx, tenantId, { id: target.sessionId, reason: target.reason, now: target.now });
+}
+
+/** Ends all sessions of a member within `tx`, but for `exceptId`. */
+export async function endSessions(
+  tx: Tx,
+  tenantId: string,
+  target: { memberId: string; reason: string; now: Date; exceptId?: string },
+): Promise<void> {
+  await updateSessionsRevoked(tx, tenantId, { ...target, exceptId: target.exceptId ?? null });
 }
 
 /** Null is committed, not thrown: the end of a family must last. */

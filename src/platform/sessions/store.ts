@@ -1,5 +1,6 @@
 import { sql } from "../db/sql.ts";
 import type { Tx } from "../db/tx.ts";
+import type { CallingMember } from "../product.ts";
 
 export type SessionRow = {
   id: string;
@@ -29,6 +30,57 @@ export async function findSession(tx: Tx, tenantId: string, id: string): Promise
     select id, member_id, seed, generation, rotated_at, rotated_client, created_at, used_at, revoked_at
       from platform.sessions
      where tenant_id = ${tenantId} and id = ${id}`);
+}
+
+/** A session with what is known of its member now; null members where there is none any more. */
+export type SessionMemberRow = SessionRow & {
+  proved_at: Date | null;
+  role: CallingMember["role"] | null;
+  state: "active" | "suspended" | null;
+  sealed_email: Buffer | null;
+};
+
+export async function findSessionMember(tx: Tx, tenantId: string, id: string): Promise<SessionMemberRow | null> {
+  return tx.one(sql<SessionMemberRow>`
+    select s.id, s.member_id, s.seed, s.generation, s.rotated_at, s.rotated_client, s.created_at, s.used_at,
+           s.revoked_at, s.proved_at, m.role, m.state, m.sealed_email
+      from platform.sessions s
+      left join platform.members m on m.tenant_id = s.tenant_id and m.id = s.member_id
+     where s.tenant_id = ${tenantId} and s.id = ${id}`);
+}
+
+/** Living sessions of a member, newest first. */
+export async function listSessions(
+  tx: Tx,
+  tenantId: string,
+  asked: { memberId: string; usedAfter: Date; madeAfter: Date },
+): Promise<SessionRow[]> {
+  return tx.many(sql<SessionRow>`
+    select id, member_id, seed, generation, rotated_at, rotated_client, created_at, used_at, revoked_at
+      from platform.sessions
+     where tenant_id = ${tenantId} and member_id = ${asked.memberId} and revoked_at is null
+       and used_at > ${asked.usedAfter} and created_at > ${asked.madeAfter}
+     order by id desc
+     limit 200`);
+}
+
+/** Zero rows: the session is over. */
+export async function updateProved(tx: Tx, tenantId: string, id: string, now: Date): Promise<number> {
+  return tx.run(sql`
+    update platform.sessions set proved_at = ${now}
+     where tenant_id = ${tenantId} and id = ${id} and revoked_at is null`);
+}
+
+/** Ends all sessions of a member but one. Zero rows: none was alive. */
+export async function updateSessionsRevoked(
+  tx: Tx,
+  tenantId: string,
+  target: { memberId: string; reason: string; now: Date; exceptId: string | null },
+): Promise<number> {
+  return tx.run(sql`
+    update platform.sessions set revoked_at = ${target.now}, revoked_reason = ${target.reason}
+     where tenant_id = ${tenantId} and member_id = ${target.memberId} and revoked_at is null
+       and id is distinct from ${target.exceptId}::text`);
 }
 
 /** Spends a generation. Zero rows: another request spent it first, or the session was revoked. */

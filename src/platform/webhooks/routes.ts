@@ -177,6 +177,7 @@ function stateRoutes(options: WebhookRouteOptions, scope: WebhookScope): Route<C
         description: "The webhook and its new secret.",
       },
       errors: [webhookErrors.webhook_not_found, webhookErrors.rotation_pending],
+      needsStepUp: true,
       isAnswerSecret: true,
       examples: { request: { flip: "now" }, answer: { ...examples.webhook, secret: examples.secret } },
       handle: (call, { params, body }) =>

@@ -9,6 +9,7 @@ const SIGNER: SignerView = {
   email: "client@example.com",
   role: "buyer",
   name: null,
+  phone: null,
   state: "viewed",
   ended_at: null,
 };
@@ -101,6 +102,38 @@ describe("the page of a signature request", () => {
     assert.equal(status, 404);
     assert.match(headers["content-type"] ?? "", /^text\/html/);
     assert.match(pageOf({ kind: "nothing" }), /leads nowhere/);
+  });
+
+  test("SF-20 the keyboard reaches all of it: fields have labels, buttons are buttons, nothing leaves the order", () => {
+    const page = pageOf(own({ ...FACTS, code: "mail" }));
+    const fields = [...page.matchAll(/<(?:input|textarea)\b[^>]*>/g)].map(([tag]) => tag);
+    assert.equal(fields.length, 8);
+    for (const field of fields.filter((tag) => !tag.includes('type="checkbox"'))) {
+      const id = /\bid="([^"]+)"/.exec(field)?.[1] ?? "";
+      assert.equal(page.split(`for="${id}"`).length, 2, field);
+    }
+    assert.match(page, /<label class="tick"\s*><input type="checkbox"/);
+    assert.deepEqual(
+      [...page.matchAll(/name="act" value="([a-z]+)"/g)].map(([, act]) => act),
+      ["code", "sign", "decline", "delegate"],
+    );
+    assert.doesNotMatch(page, /tabindex|autofocus|accesskey|role="button"|disabled|\son[a-z]+=/);
+    assert.match(page, /<body>\s*<a class="skip" href="#main">[\s\S]*<main id="main">/);
+  });
+
+  test("SF-16 a name that would turn what stands around it is shown without its marks", () => {
+    const turned = "contrat\u202efdp.exe";
+    const page = pageOf(
+      own({ ...FACTS, filename: turned, sender: turned, signers: [{ ...SIGNER, name: turned, role: turned }] }),
+    );
+    assert.doesNotMatch(page, /\u202e/);
+    assert.ok(page.includes("contrat fdp.exe"));
+  });
+
+  test("SF-49 a delegate without a telephone reads that the code comes by mail", () => {
+    const facts: SignFacts = { ...FACTS, code: "sms" };
+    assert.match(pageOf(own(facts)), /sent to your e-mail address/);
+    assert.match(pageOf(own(facts, { signer: { ...SIGNER, phone: "+33612345678" } })), /sent to your telephone/);
   });
 
   test("SF-17 an address is shown so that its owner knows it and nobody else learns it", () => {

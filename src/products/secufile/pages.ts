@@ -3,10 +3,11 @@ import { html, type Html } from "../../platform/http/html.ts";
 import type { RawAnswer } from "../../platform/http/route.ts";
 import type { ByteRange } from "./byte-range.ts";
 import { consentTexts, type Locale } from "./consent.ts";
+import { withoutUnseen } from "./sign-form.ts";
 import { SIGN_STYLE } from "./sign-style.ts";
 import type { Notice, SignerView, SignFacts, SignPage, Typed } from "./sign-view.ts";
 import { signWords } from "./sign-words.ts";
-import { isOpenStatus, maskEmail } from "./signature.ts";
+import { codeChannel, isOpenStatus, maskEmail } from "./signature.ts";
 
 /** Ciphertext or a range of it, for whoever downloads it. */
 export function renderContent(content: {
@@ -121,8 +122,8 @@ function drawEnvelope(facts: SignFacts, notice: Notice | null, locale: Locale): 
     status: isOpen ? 200 : 410,
     title: words.title,
     main: html`<h1>${isOpen ? words.title : words.endedTitle}</h1>
-      ${noticeOf(notice, locale)} ${endOf(facts, locale)} ${requestOf(facts, locale)} ${peopleOf(facts, locale, null)}
-      ${isOpen && ask}`,
+      ${isOpen && noticeOf(notice, locale)} ${endOf(facts, locale)} ${requestOf(facts, locale)}
+      ${peopleOf(facts, locale, null)} ${isOpen && ask}`,
   };
 }
 
@@ -158,7 +159,7 @@ function drawClosed(facts: SignFacts, locale: Locale): Drawn {
     status: 200,
     title: words.title,
     main: html`<h1>${words.title}</h1>
-      <p><bdi>${facts.sender}</bdi> ${words.asks}</p>
+      <p><bdi>${withoutUnseen(facts.sender)}</bdi> ${words.asks}</p>
       <form method="post" action="?lang=${locale}">
         <p>${words.openText}</p>
         <button name="act" value="open">${words.open}</button>
@@ -175,7 +176,7 @@ function drawSigned({ facts, signer, evidenceId }: SignerPage, locale: Locale): 
       <p class="good" role="status">${words.signedText}</p>
       <dl>
         <dt>${words.document}</dt>
-        <dd><bdi>${facts.filename}</bdi></dd>
+        <dd><bdi>${withoutUnseen(facts.filename)}</bdi></dd>
         <dt>${words.at}</dt>
         <dd>${signer.ended_at === null ? "" : instant(signer.ended_at)}</dd>
         <dt>${words.evidence}</dt>
@@ -203,10 +204,10 @@ function endOf({ status }: SignFacts, locale: Locale): Html | null {
 function requestOf(facts: SignFacts, locale: Locale): Html {
   const words = signWords[locale];
   const { document } = facts;
-  return html`<p><bdi>${facts.sender}</bdi> ${words.asks}</p>
+  return html`<p><bdi>${withoutUnseen(facts.sender)}</bdi> ${words.asks}</p>
     <dl>
       <dt>${words.document}</dt>
-      <dd><bdi>${facts.filename}</bdi></dd>
+      <dd><bdi>${withoutUnseen(facts.filename)}</bdi></dd>
       <dt>${words.state}</dt>
       <dd>${words.content[document?.status ?? "deleted"]}</dd>
       ${entry(words.sizeEncrypted, sizeOf(document?.size_bytes ?? null, locale))}
@@ -258,7 +259,8 @@ function peopleOf(facts: SignFacts, locale: Locale, self: SignerView | null): Ht
       ${facts.signers.map(
         (signer) =>
           html`<li>
-            <bdi>${signer.name ?? maskEmail(signer.email)}</bdi>${mark(signer)}, ${words.as} <bdi>${signer.role}</bdi>
+            <bdi>${withoutUnseen(signer.name ?? maskEmail(signer.email))}</bdi>${mark(signer)}, ${words.as}
+            <bdi>${withoutUnseen(signer.role)}</bdi>
             <span>– ${words.states[signer.state]}</span>
           </li>`,
       )}
@@ -266,7 +268,7 @@ function peopleOf(facts: SignFacts, locale: Locale, self: SignerView | null): Ht
 }
 
 /** Everything that a signer can do. A code, where one is asked for, goes with the act that it allows. */
-function actsOf({ facts, typed, notice }: SignerPage, locale: Locale): Html {
+function actsOf({ facts, signer, typed, notice }: SignerPage, locale: Locale): Html {
   const words = signWords[locale];
   if (facts.document?.status !== "stored") return html`<p class="note">${words.waitsForContent}</p>`;
   const action = `?lang=${locale}`;
@@ -286,7 +288,7 @@ function actsOf({ facts, typed, notice }: SignerPage, locale: Locale): Html {
   const askCode =
     facts.code !== "none" &&
     html`<form method="post" action="${action}">
-      <p>${facts.code === "sms" ? words.codeTextSms : words.codeText}</p>
+      <p>${codeChannel(facts.code, signer) === "sms" ? words.codeTextSms : words.codeText}</p>
       <button class="quiet" name="act" value="code">${words.sendCode}</button>
     </form>`;
   return html`<h2>${words.signTitle}</h2>

@@ -171,6 +171,7 @@ const documentRoutes: Route<Call>[] = [
       description: "The key, readable to the recipient alone.",
     },
     errors: [errors.document_not_found, errors.key_not_held],
+    needsStepUp: true,
     examples: {
       request: {
         recipient_public_key: "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p",
@@ -421,7 +422,7 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     errors: [],
     isHidden: true,
     handle: async (call, { params, query, headers }) =>
-      renderSignPage(await showSignPage(call, params.token), languageOf(headers, query.lang)),
+      renderSignPage(await showSignPage(call, params.token), languageOf(headers, firstOf(query.lang))),
   }),
   openRoute({
     operation: "actOnSignPage",
@@ -437,7 +438,7 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     errors: [],
     isHidden: true,
     handle: async (call, { params, query, headers, stream }) => {
-      const locale = languageOf(headers, query.lang);
+      const locale = languageOf(headers, firstOf(query.lang));
       const form = await readForm(stream ?? emptyBody());
       const isRefused = form === null || isCrossSite(headers, call.services.publicUrl());
       if (isRefused) return renderSignPage({ kind: "refused" }, locale);
@@ -473,6 +474,11 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
 ];
 
 const MAX_USER_AGENT_CHARACTERS = 300;
+
+/** What is named twice counts as it was named first: a page is for people, who cannot mend an address. */
+function firstOf(value: string | readonly string[] | undefined): string | null {
+  return (typeof value === "string" ? value : value?.[0]) ?? null;
+}
 
 /** Null for what is longer than any of our forms, broken, or no form. */
 async function readForm(stream: Readable): Promise<SignForm | null> {

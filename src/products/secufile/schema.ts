@@ -332,7 +332,9 @@ export const signatureKeys = z.strictObject({
 });
 
 /** `lang` switches the language of the page; anything else is left alone, because mail programs add to links. */
-export const signPageQuery = z.object({ lang: z.string().max(16).optional() });
+export const signPageQuery = z.object({
+  lang: z.union([z.string().max(2_000), z.array(z.string().max(2_000)).max(100)]).optional(),
+});
 
 /** What `signDocument` seals. */
 export const signedRecord = z.object({ signed_text: z.string(), signature: z.string(), key_id: z.string() });

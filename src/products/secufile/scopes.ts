@@ -21,3 +21,18 @@ export const secufileScopes = [
   "webhooks:write",
   "tokens:manage",
 ] as const;
+
+const reading = ["documents:read", "signatures:read", "shares:read", "buckets:read", "objects:read"] as const;
+const working = [
+  ...["documents:write", "signatures:create", "shares:create", "shares:delete", "objects:write"],
+  ...["keys:wrap", "keys:release", "webhooks:read"],
+] as const;
+
+/** What members may do, by their role. */
+export const secufileRoleScopes = {
+  owner: secufileScopes,
+  admin: secufileScopes,
+  operator: [...reading, ...working],
+  auditor: ["audit:read", "audit:export", "documents:read", "signatures:read"],
+  reader: reading,
+} as const;

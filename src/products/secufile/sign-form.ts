@@ -11,8 +11,14 @@ export type SignForm = {
 /** Longest form in bytes: a reason of 1,000 characters and names, percent-encoded. */
 export const MAX_FORM_BYTES = 32_768;
 const MAX_FIELD_CHARACTERS = 1_000;
-/** Controls, and marks that turn the direction of what stands around them. */
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+/**
+ * Controls, tags, and marks that turn the direction of what stands around them. Not the joiners (U+200C, U+200D): Persian
+ * and Indian names are written with them.
+ */
+const UNSEEN =
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e0fff}]/u;
+/** Anything that leaves ink: neither ignored in drawing, nor a control, nor a blank of any kind. */
+const SEEN = /[^\p{Default_Ignorable_Code_Point}\p{C}\p{Z}\u2800]/u;
 
 /** Reads `application/x-www-form-urlencoded`. Null where the bytes are not UTF-8 or a field is too long. */
 export function parseSignForm(bytes: Uint8Array): SignForm | null {
@@ -37,14 +43,14 @@ export function parseSignForm(bytes: Uint8Array): SignForm | null {
   return Object.values(form).some((value) => value.length > MAX_FIELD_CHARACTERS) ? null : form;
 }
 
-/** Whether a person can have typed it and it shows as what it is: 1 to `max` characters, none unseen. */
+/** Whether a person can have typed it and it shows as what it is: 1 to `max` characters, none unseen, and not all blank. */
 export function isPlainText(text: string, max: number): boolean {
-  return text.length > 0 && text.length <= max && text.isWellFormed() && !UNSEEN.test(text);
+  return text.length <= max && text.isWellFormed() && SEEN.test(text) && !UNSEEN.test(text);
 }
 
-/** For plain text such as mails and logs: what would be unseen there goes. */
+/** For names on pages, in mails and in logs: what would be unseen there goes, or would show them as others. */
 export function withoutUnseen(text: string): string {
-  return text.toWellFormed().replaceAll(new RegExp(UNSEEN.source, "g"), " ");
+  return text.toWellFormed().replaceAll(new RegExp(UNSEEN.source, "gu"), " ");
 }
 
 export function isEmail(text: string): boolean {

@@ -24,7 +24,8 @@ li span { color: var(--quiet) }
 blockquote { margin: 0; border-left: 3px solid var(--line); padding-left: 1rem; white-space: pre-line }
 form { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1.25rem; margin: 1rem 0 }
 label { display: block; font-weight: 600; margin: 1rem 0 .25rem }
-form > label:first-child { margin-top: 0 }
+form > label:first-child, form > p:first-child { margin-top: 0 }
+form > p:has(+ button) { margin-bottom: 0 }
 .tick { display: flex; gap: .75rem; align-items: flex-start; font-weight: 400 }
 .tick input { flex: none; width: 1.5rem; height: 1.5rem; margin: .125rem 0 0 }
 input[type="text"], input[type="email"], textarea { width: 100%; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--edge); border-radius: .375rem; padding: .625rem .75rem }

@@ -7,6 +7,7 @@ export type SignerView = {
   readonly email: string;
   readonly role: string;
   readonly name: string | null;
+  readonly phone: string | null;
   readonly state: SignerState;
   readonly ended_at: Date | null;
 };

@@ -39,6 +39,14 @@ function orderOf({ signing_order: order }: Standing): number {
   return order ?? 0;
 }
 
+/** How a signer gets codes. A delegate has no telephone on record and gets them by mail, whatever the request asks for. */
+export function codeChannel<C extends "none" | "mail" | "sms">(
+  required: C,
+  signer: { readonly phone: string | null },
+): C | "mail" {
+  return required === "sms" && signer.phone === null ? "mail" : required;
+}
+
 /** What the standings of all signers make of an open request. */
 export function statusOf(signers: readonly Standing[]): SignatureStatus {
   const acting = signers.filter(({ state }) => state !== "delegated");

@@ -2,6 +2,7 @@ import type { Tx } from "../../../platform/db/tx.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
 import { CONSENT_VERSION, consentTexts } from "../consent.ts";
 import type { SignForm } from "../sign-form.ts";
+import { codeChannel } from "../signature.ts";
 import { findDocument } from "../store/documents.ts";
 import type { SignatureRow, SignatureSignerRow } from "../store/signatures.ts";
 import { sha256Hex } from "./evidence.ts";
@@ -71,7 +72,7 @@ export async function evidenceRecord(tx: Tx, signing: Signing): Promise<Record<s
 }
 
 function codeProof(row: SignatureRow, signer: SignatureSignerRow, now: Date): Record<string, unknown> {
-  const isSms = row.required_code === "sms" && signer.phone !== null;
+  const isSms = codeChannel(row.required_code, signer) === "sms";
   return {
     channel: isSms ? "sms" : "mail",
     sent_to: isSms ? signer.phone : signer.email,

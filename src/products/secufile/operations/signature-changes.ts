@@ -3,7 +3,7 @@ import type { Tx } from "../../../platform/db/tx.ts";
 import { emitEvent } from "../../../platform/events/events.ts";
 import { enqueueJob } from "../../../platform/jobs/jobs.ts";
 import type { SignatureEvent, SignatureEventName } from "../events.ts";
-import type { SignatureStatus } from "../signature.ts";
+import { isOpenStatus, statusAt, type SignatureStatus } from "../signature.ts";
 import {
   listOpenSignatures,
   lockSignature,
@@ -90,11 +90,11 @@ export function enqueueNews(tx: Tx, tenantId: string, signatureId: string): Prom
   return enqueueJob(tx, { name: "secufile.tellSigners", payload: { tenantId, signatureId } });
 }
 
-/** Ends what is still open of a document that is gone or can never come. */
+/** Ends what is still open of a document that is gone or can never come. What time has ended stays expired. */
 export async function cancelOpenSignatures(tx: Tx, change: Change, documentId: string, reason: string): Promise<void> {
   for (const id of await listOpenSignatures(tx, change.tenantId, documentId)) {
     const row = await lockSignature(tx, change.tenantId, id);
-    if (row !== null && ["pending", "viewed", "partially_signed"].includes(row.status)) {
+    if (row !== null && isOpenStatus(statusAt(row, change.now))) {
       await endSignature(tx, change, row, { status: "cancelled", operation: "cancelSignature", reason });
     }
   }

@@ -11,7 +11,7 @@ import type { Locale } from "../consent.ts";
 import { isEmail, isPlainText, type SignForm } from "../sign-form.ts";
 import { codeMail, codeSms } from "../sign-mail.ts";
 import type { Notice, SignPage, Typed } from "../sign-view.ts";
-import { dueSigners, isOpenStatus, statusAt, statusOf } from "../signature.ts";
+import { codeChannel, dueSigners, isOpenStatus, statusAt, statusOf } from "../signature.ts";
 import {
   findSignature,
   insertSignatureSigners,
@@ -41,6 +41,8 @@ const POSTS_A_LINK = { limit: 120, windowSeconds: 600 };
 const LINKS_AN_ENVELOPE = { limit: 60, windowSeconds: 3600 };
 const LINKS_A_SIGNER = { limit: 5, windowSeconds: 3600 };
 const CODES_A_SIGNER = { limit: 5, windowSeconds: 3600 };
+/** With five tries a code: whoever has the link guesses one of a million codes with odds of 1 : 666 in a month. */
+const CODES_A_SIGNER_A_DAY = { limit: 10, windowSeconds: 86_400 };
 const CODE_MINUTES = 10;
 const MAX_CODE_TRIES = 5;
 const MAX_NAME = 200;
@@ -65,9 +67,8 @@ export async function actOnLink(call: OpenCall, token: string, form: SignForm, v
     return pageOfLink(call, link, { notice });
   }
   const evidence = form.act === "sign" ? await evidenceSigner(call.services) : null;
-  const mayCode =
-    form.act !== "code" || (await taken(call, `secufile.code:${link.signer_id}`, CODES_A_SIGNER)) === null;
-  const notice = mayCode ? await actOrWait(call, link, { form, visitor, evidence }) : "code_limited";
+  const isLimited = form.act === "code" && (await areCodesTaken(call, link, link.signer_id));
+  const notice = isLimited ? "code_limited" : await actOrWait(call, link, { form, visitor, evidence });
   call.services.eventHints.hint();
   const typed: Typed = { name: form.name, reason: form.reason, email: form.email };
   return pageOfLink(call, link, { notice, typed });
@@ -80,6 +81,13 @@ async function taken(
 ): Promise<Extract<SignPage, { kind: "limited" }> | null> {
   const outcome = await takeFromWindow(call.services.db, { key, ...policy });
   return outcome.isAllowed ? null : { kind: "limited", retryAfterSeconds: outcome.retryAfterSeconds };
+}
+
+/** A link that was replaced gets no code, and so uses none of its signer's up. */
+async function areCodesTaken(call: OpenCall, link: OpenLink, signerId: string): Promise<boolean> {
+  if (link.replaced_at !== null) return false;
+  if ((await taken(call, `secufile.code:${signerId}`, CODES_A_SIGNER)) !== null) return true;
+  return (await taken(call, `secufile.code-day:${signerId}`, CODES_A_SIGNER_A_DAY)) !== null;
 }
 
 /** The answer is the same whatever address was typed; who is listed, and has the turn, gets a mail. */
@@ -159,6 +167,8 @@ async function act(call: OpenCall, link: OpenLink, acting: Acting): Promise<Noti
     if (signer === undefined || link.replaced_at !== null || !dueSigners(signers).includes(signer)) return "not_open";
     const change = { tenantId, now: call.now, actor: actorOf(call, signer) };
     const one: Act = { ...acting, call, link, change, row, signers, signer };
+    // Nobody signs, declines or delegates what was never shown to them.
+    if (acting.form.act !== "open" && signer.viewed_at === null) return "not_open";
     switch (acting.form.act) {
       case "open":
         return open(tx, one);
@@ -224,14 +234,15 @@ async function sendCode(tx: Tx, one: Act): Promise<Notice | null> {
     at: change.now,
     expiresAt: new Date(change.now.getTime() + CODE_MINUTES * 60_000),
   };
-  if (row.required_code === "sms" && signer.phone !== null) {
+  const channel = codeChannel(row.required_code, signer);
+  if (channel === "sms" && signer.phone !== null) {
     await enqueueSms(tx, link.keys, { to: signer.phone, text: codeSms(locale, code, CODE_MINUTES), ...common });
   } else {
     await mailSigner(tx, link.keys, signer, { mail: codeMail(locale, code, CODE_MINUTES), locale, ...common });
   }
   await noteSignature(tx, change, row, {
     operation: "sendCode",
-    details: { ...detailsOf(one), channel: row.required_code },
+    details: { ...detailsOf(one), channel },
   });
   call.log.debug({ signer: signer.id }, "a signing code was made");
   return "code_sent";
@@ -262,7 +273,7 @@ async function signDocument(tx: Tx, one: Act): Promise<Notice | null> {
   const { form, evidence, change, row, link } = one;
   if (!isPlainText(form.name, MAX_NAME)) return "name_missing";
   if (form.consent !== "yes") return "consent_missing";
-  if (evidence === null || one.signer.viewed_at === null) return "not_open";
+  if (evidence === null) return "not_open";
   const record = await evidenceRecord(tx, one);
   if (record === null) return "not_open";
   const signed = evidence.sign(record);

@@ -1,0 +1,57 @@
+import { mailLayout } from "../notify/layout.ts";
+import type { NewMail } from "../notify/notify.ts";
+import type { MemberLocale } from "./member.ts";
+
+type Words = Readonly<
+  Record<"invitation" | "reset", { title: string; text(organisation: string): string; label: string; footer: string }>
+>;
+
+const words: Readonly<Record<MemberLocale, Words>> = {
+  en: {
+    invitation: {
+      title: "You are invited",
+      text: (organisation) => `You are invited to ${organisation}. Choose your name and a password to accept.`,
+      label: "Accept the invitation",
+      footer: "The link works once, for seven days. If you do not expect this, do nothing.",
+    },
+    reset: {
+      title: "Choose a new password",
+      text: (organisation) => `Somebody asked for a new password for your account at ${organisation}.`,
+      label: "Choose a password",
+      footer: "The link works once, for one hour. If it was not you, do nothing: your password stays as it is.",
+    },
+  },
+  fr: {
+    invitation: {
+      title: "Vous êtes invité",
+      text: (organisation) =>
+        `Vous êtes invité à rejoindre ${organisation}. Choisissez votre nom et un mot de passe pour accepter.`,
+      label: "Accepter l’invitation",
+      footer: "Le lien sert une fois, pendant sept jours. Si vous n’attendez rien, ne faites rien.",
+    },
+    reset: {
+      title: "Choisir un nouveau mot de passe",
+      text: (organisation) => `Un nouveau mot de passe a été demandé pour votre compte chez ${organisation}.`,
+      label: "Choisir un mot de passe",
+      footer:
+        "Le lien sert une fois, pendant une heure. Si ce n’était pas vous, ne faites rien : votre mot de passe reste le même.",
+    },
+  },
+};
+
+/** A mail with a link, ready to be sent. */
+export function linkMail(
+  kind: "invitation" | "reset",
+  mail: { to: string; locale: MemberLocale; organisation: string; url: string; at: Date; expiresAt: Date },
+): NewMail {
+  const { title, text, label, footer } = words[mail.locale][kind];
+  const { to, locale, organisation, url, at, expiresAt } = mail;
+  const layout = mailLayout(locale, {
+    title,
+    paragraphs: [text(organisation)],
+    action: { label, url },
+    footer,
+  });
+  const purpose = kind === "invitation" ? "platform.memberInvitation" : "platform.passwordReset";
+  return { to, locale, subject: title, text: layout.text, html: layout.html, purpose, at, expiresAt };
+}

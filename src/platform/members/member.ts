@@ -1,0 +1,81 @@
+import { randomBytes } from "node:crypto";
+import type { Tx } from "../db/tx.ts";
+import type { Keyring, TenantKeys } from "../keys/keyring.ts";
+import type { MemberRole, MemberState } from "./roles.ts";
+
+export type MemberLocale = "en" | "fr";
+
+export type MemberRow = {
+  id: string;
+  sealed_email: Buffer;
+  sealed_name: Buffer;
+  role: MemberRole;
+  state: MemberState;
+  locale: MemberLocale;
+  password: string | null;
+  sealed_totp: Buffer | null;
+  totp_confirmed_at: Date | null;
+  totp_last_step: number | null;
+  version: number;
+  created_at: Date;
+  updated_at: Date;
+};
+
+/** Ends a member's sessions within `tx`; the area of sessions, which stands after this one, gives it. */
+export type EndSessions = (
+  tx: Tx,
+  tenantId: string,
+  target: { memberId: string; reason: string; now: Date; exceptId?: string },
+) => Promise<void>;
+
+const MAIL = /^[^\s@<>"(),;:\\]+@[^\s@<>"(),;:\\]+\.[^\s@<>"(),;:\\]+$/;
+const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
+export const MIN_PASSWORD = 12;
+export const MAX_PASSWORD = 256;
+export const MAX_NAME = 200;
+const LINK_BYTES = 32;
+
+/** Addresses that differ only in case or in how their letters are made up are one address. */
+export function normalAddress(email: string): string {
+  return email.trim().normalize("NFKC").toLowerCase();
+}
+
+export function isMemberAddress(email: string): boolean {
+  return email.length <= 254 && !UNSEEN.test(email) && MAIL.test(email);
+}
+
+export function isMemberName(name: string): boolean {
+  return name.length > 0 && name.length <= MAX_NAME && name.isWellFormed() && !UNSEEN.test(name);
+}
+
+/** Why a password cannot be taken, or null. Length is what counts (NIST SP 800-63B); the address itself is no secret. */
+export function passwordObjection(password: string, email: string): "length" | "address" | null {
+  const given = password.normalize("NFKC");
+  if (given.length < MIN_PASSWORD || given.length > MAX_PASSWORD) return "length";
+  return normalAddress(given) === normalAddress(email) ? "address" : null;
+}
+
+export function addressHash(keyring: Keyring, email: string): Buffer {
+  return keyring.mac("address-hashes", `member/${normalAddress(email)}`);
+}
+
+export function sealText(keys: TenantKeys, text: string, context: string): Buffer {
+  return keys.seal("member-secrets", Buffer.from(text, "utf8"), context);
+}
+
+export function emailOf(keys: TenantKeys, row: { id: string; sealed_email: Buffer }): string {
+  return keys.open("member-secrets", row.sealed_email, `email/${row.id}`).toString("utf8");
+}
+
+export function nameOf(keys: TenantKeys, row: MemberRow): string {
+  return keys.open("member-secrets", row.sealed_name, `name/${row.id}`).toString("utf8");
+}
+
+/** A token for a link in a mail; what is kept of it is its hash. */
+export function newLinkToken(): string {
+  return randomBytes(LINK_BYTES).toString("base64url");
+}
+
+export function linkHash(keyring: Keyring, token: string): Buffer {
+  return keyring.mac("link-tokens", `member/${token}`);
+}

@@ -1,0 +1,170 @@
+import { recordAudit } from "../../audit/audit.ts";
+import { actorOf } from "../../credentials/operations.ts";
+import { platformError } from "../../errors/platform-errors.ts";
+import { newId } from "../../ids/ids.ts";
+import { TenantShreddedError, type TenantKeys } from "../../keys/keyring.ts";
+import { enqueueMail } from "../../notify/notify.ts";
+import type { Call, OpenCall } from "../../product.ts";
+import { findTenant } from "../../tenants/store.ts";
+import { memberError } from "../errors.ts";
+import { linkMail } from "../mail.ts";
+import {
+  addressHash,
+  emailOf,
+  isMemberAddress,
+  isMemberName,
+  linkHash,
+  MIN_PASSWORD,
+  newLinkToken,
+  passwordObjection,
+  sealText,
+} from "../member.ts";
+import type { PasswordHasher } from "../password.ts";
+import { mayTouch } from "../roles.ts";
+import type { InviteRequest } from "../schema.ts";
+import {
+  findInvitation,
+  findLink,
+  insertInvitation,
+  insertLink,
+  updateInvitationAccepted,
+  updateLinkUsed,
+  type InvitationRow,
+  type LinkPurpose,
+  type LinkRow,
+} from "../store/links.ts";
+import { insertMember, insertPlace, listPlaces } from "../store/members.ts";
+
+const INVITATION_MS = 7 * 24 * 3600 * 1000;
+
+/** Mails a link by which one person becomes a member. The link is in the mail and nowhere else. */
+export async function inviteMember(call: Call, request: InviteRequest) {
+  const { tenantId, member } = call.caller;
+  const { keyring } = call.services;
+  const email = request.email.trim();
+  if (!isMemberAddress(email)) {
+    throw platformError("validation_failed", "The body is not valid.", {
+      fields: [{ parameter: "email", reason: "must be a mail address" }],
+    });
+  }
+  if (!mayTouch(member?.role ?? null, [request.role])) {
+    throw memberError("owner_needed", "Only an owner invites owners.");
+  }
+  const token = newLinkToken();
+  const expiresAt = new Date(call.now.getTime() + INVITATION_MS);
+  return call.write(async (tx) => {
+    const known = await listPlaces(tx, addressHash(keyring, email), tenantId);
+    if (known.length > 0) throw memberError("member_exists", "The address belongs to a member already.");
+    const id = newId("inv", call.now);
+    await insertInvitation(tx, tenantId, {
+      id,
+      sealed_email: sealText(call.keys, email, `email/${id}`),
+      role: request.role,
+      locale: request.locale,
+      invitedBy: call.caller.credentialId,
+      created_at: call.now,
+      expires_at: expiresAt,
+    });
+    const link = { hash: linkHash(keyring, token), purpose: "invitation", tenantId, subjectId: id } as const;
+    await insertLink(tx, { ...link, now: call.now, expiresAt });
+    const organisation = (await findTenant(tx, tenantId))?.name ?? tenantId;
+    await recordAudit(tx, tenantId, {
+      action: "platform.inviteMember",
+      at: call.now,
+      actor: actorOf(call),
+      resource: { type: "invitation", id },
+      outcome: "success",
+      details: { role: request.role },
+    });
+    const url = `${call.services.publicUrl()}/invite/${token}`;
+    const mail = { to: email, locale: request.locale, organisation, url, at: call.now, expiresAt };
+    await enqueueMail(tx, call.keys, linkMail("invitation", mail));
+    const { role, locale } = request;
+    return { invitation_id: id, email, role, locale, expires_at: expiresAt.toISOString() };
+  });
+}
+
+/** A link that still opens, and the keys of its organisation. Throws `link_not_valid`. */
+export async function openLink(
+  call: OpenCall,
+  token: string,
+  purpose: LinkPurpose,
+): Promise<{ link: LinkRow; keys: TenantKeys; hash: Buffer }> {
+  const { db, keyring } = call.services;
+  const hash = linkHash(keyring, token);
+  const link = await db.lookup(findLink(hash));
+  if (link === null || link.purpose !== purpose || link.used_at !== null || link.expires_at <= call.now) throw over();
+  try {
+    return { link, keys: await keyring.of(link.tenant_id), hash };
+  } catch (error) {
+    if (error instanceof TenantShreddedError) throw over(error);
+    throw error;
+  }
+}
+
+export async function openInvitation(call: OpenCall, token: string) {
+  const opened = await openLink(call, token, "invitation");
+  const { tenant_id: tenantId, subject_id: id } = opened.link;
+  const found = await call.services.db.tenant(tenantId, async (tx) => ({
+    row: await findInvitation(tx, tenantId, id),
+    organisation: (await findTenant(tx, tenantId))?.name ?? tenantId,
+  }));
+  if (found.row === null || found.row.accepted_at !== null) throw over();
+  return { ...opened, invitation: found.row, organisation: found.organisation, email: emailOf(opened.keys, found.row) };
+}
+
+/** Makes the member; of many who accept one link at once, one does. */
+export async function acceptInvitation(
+  call: OpenCall,
+  hasher: PasswordHasher,
+  request: { token: string; name: string; password: string },
+): Promise<{ member_id: string; tenant_id: string }> {
+  const opened = await openInvitation(call, request.token);
+  const name = request.name.trim().normalize("NFC");
+  if (!isMemberName(name)) {
+    throw platformError("validation_failed", "The body is not valid.", {
+      fields: [{ parameter: "name", reason: "must be plain text" }],
+    });
+  }
+  refusePassword(request.password, opened.email);
+  const password = await hasher.hash(request.password);
+  const id = newId("mem", call.now);
+  const { tenant_id: tenantId } = opened.link;
+  await call.services.db.tenant(tenantId, async (tx) => {
+    if ((await updateLinkUsed(tx, tenantId, opened.hash, call.now)) !== 1) throw over();
+    const { role, locale } = opened.invitation satisfies InvitationRow;
+    const place = { addressHash: addressHash(call.services.keyring, opened.email), tenantId, memberId: id };
+    if ((await insertPlace(tx, place)) !== 1) throw memberError("member_exists", "The address belongs to a member.");
+    await insertMember(tx, tenantId, {
+      id,
+      sealed_email: sealText(opened.keys, opened.email, `email/${id}`),
+      sealed_name: sealText(opened.keys, name, `name/${id}`),
+      role,
+      locale,
+      password,
+      now: call.now,
+    });
+    await updateInvitationAccepted(tx, tenantId, opened.invitation.id, call.now);
+    await recordAudit(tx, tenantId, {
+      action: "platform.acceptInvitation",
+      at: call.now,
+      actor: { type: "member", id, email: opened.email, ip: call.remoteAddress },
+      resource: { type: "invitation", id: opened.invitation.id },
+      outcome: "success",
+      details: { role },
+    });
+  });
+  return { member_id: id, tenant_id: tenantId };
+}
+
+export function refusePassword(password: string, email: string): void {
+  const objection = passwordObjection(password, email);
+  if (objection === null) return;
+  const reason =
+    objection === "length" ? `A password holds ${MIN_PASSWORD} to 256 characters.` : "The address is no password.";
+  throw memberError("password_refused", reason);
+}
+
+function over(cause?: unknown): Error {
+  return memberError("link_not_valid", "The link was used or is over. Ask for another one.", { cause });
+}

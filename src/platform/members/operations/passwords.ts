@@ -1,0 +1,145 @@
+import { recordAudit } from "../../audit/audit.ts";
+import { actorOf } from "../../credentials/operations.ts";
+import type { Database } from "../../db/tx.ts";
+import { enqueueJob } from "../../jobs/jobs.ts";
+import { TenantShreddedError, type Keyring } from "../../keys/keyring.ts";
+import { enqueueMail } from "../../notify/notify.ts";
+import type { Call, OpenCall } from "../../product.ts";
+import { findTenant } from "../../tenants/store.ts";
+import { memberError } from "../errors.ts";
+import { linkMail } from "../mail.ts";
+import { addressHash, emailOf, linkHash, newLinkToken, type EndSessions, type MemberRow } from "../member.ts";
+import type { PasswordHasher } from "../password.ts";
+import { insertLink, updateLinksEnded, updateLinkUsed } from "../store/links.ts";
+import { findMember, listPlaces, updatePassword } from "../store/members.ts";
+import type { Throttle } from "../throttle.ts";
+import { openLink, refusePassword } from "./invitations.ts";
+
+export const RESET_JOB = "platform.sendPasswordReset";
+const RESET_MS = 3600 * 1000;
+
+export type PasswordTools = {
+  readonly hasher: PasswordHasher;
+  readonly throttle: Throttle;
+  readonly endSessions: EndSessions;
+};
+
+/** The same work whether anybody has the address: what differs happens later, in the background. */
+export async function requestReset(
+  call: OpenCall,
+  throttle: Throttle,
+  request: { email: string; tenant_id?: string | undefined },
+): Promise<void> {
+  const hash = addressHash(call.services.keyring, request.email);
+  await throttle.mail({ accountHash: hash, remoteAddress: call.remoteAddress });
+  const payload = { addressHash: hash.toString("hex"), tenantId: request.tenant_id ?? null };
+  await call.services.db.directory((tx) => enqueueJob(tx, { name: RESET_JOB, payload, maxAttempts: 5 }));
+}
+
+type SendTools = { readonly db: Database; readonly keyring: Keyring; publicUrl(): string };
+
+/** Mails a link to every account that the address has; links from before end. */
+export async function sendReset(
+  tools: SendTools,
+  payload: { addressHash: string; tenantId: string | null },
+  now: Date,
+): Promise<void> {
+  const { db } = tools;
+  const hash = Buffer.from(payload.addressHash, "hex");
+  for (const place of await db.directory((tx) => listPlaces(tx, hash, payload.tenantId))) {
+    await sendTo(tools, { tenantId: place.tenant_id, memberId: place.member_id, now }).catch((error: unknown) => {
+      if (!(error instanceof TenantShreddedError)) throw error;
+    });
+  }
+}
+
+async function sendTo(tools: SendTools, target: { tenantId: string; memberId: string; now: Date }): Promise<void> {
+  const { db, keyring } = tools;
+  const { tenantId, memberId, now } = target;
+  const keys = await keyring.of(tenantId);
+  const token = newLinkToken();
+  const expiresAt = new Date(now.getTime() + RESET_MS);
+  await db.tenant(tenantId, async (tx) => {
+    const row = await findMember(tx, tenantId, memberId);
+    if (row === null || row.state !== "active") return;
+    await updateLinksEnded(tx, tenantId, memberId, now);
+    const link = { hash: linkHash(keyring, token), purpose: "reset", tenantId, subjectId: memberId } as const;
+    await insertLink(tx, { ...link, now, expiresAt });
+    const organisation = (await findTenant(tx, tenantId))?.name ?? tenantId;
+    const url = `${tools.publicUrl()}/reset/${token}`;
+    const mail = { to: emailOf(keys, row), locale: row.locale, organisation, url, at: now, expiresAt };
+    await enqueueMail(tx, keys, linkMail("reset", mail));
+  });
+}
+
+/** Sets a password by a mailed link and ends every session. One-time codes stay asked for. */
+export async function completeReset(
+  call: OpenCall,
+  tools: PasswordTools,
+  request: { token: string; password: string },
+): Promise<void> {
+  const { link, keys, hash } = await openLink(call, request.token, "reset");
+  const { tenant_id: tenantId, subject_id: memberId } = link;
+  const { db } = call.services;
+  const row = await db.tenant(tenantId, (tx) => findMember(tx, tenantId, memberId));
+  if (row === null || row.state !== "active") throw memberError("link_not_valid", "The link is over.");
+  const email = emailOf(keys, row);
+  refusePassword(request.password, email);
+  const password = await tools.hasher.hash(request.password);
+  await db.tenant(tenantId, async (tx) => {
+    if ((await updateLinkUsed(tx, tenantId, hash, call.now)) !== 1) {
+      throw memberError("link_not_valid", "The link was used or is over.");
+    }
+    const change = { id: memberId, password, version: row.version, now: call.now };
+    if ((await updatePassword(tx, tenantId, change)) !== 1) throw memberError("link_not_valid", "The link is over.");
+    await updateLinksEnded(tx, tenantId, memberId, call.now);
+    await tools.endSessions(tx, tenantId, { memberId, reason: "password_reset", now: call.now });
+    await recordAudit(tx, tenantId, {
+      action: "platform.completePasswordReset",
+      at: call.now,
+      actor: { type: "member", id: memberId, email, ip: call.remoteAddress },
+      resource: { type: "member", id: memberId },
+      outcome: "success",
+    });
+  });
+}
+
+/** Changes one's own password; every other session ends. */
+export async function changePassword(
+  call: Call,
+  tools: PasswordTools,
+  request: { current_password: string; new_password: string },
+): Promise<void> {
+  const { row, email, sessionId } = await ownAccount(call);
+  await tools.throttle.proof(row.id);
+  const checked = await tools.hasher.verify(request.current_password, row.password);
+  if (!checked.isRight) throw memberError("password_refused", "The current password is another one.");
+  refusePassword(request.new_password, email);
+  const password = await tools.hasher.hash(request.new_password);
+  const { tenantId } = call.caller;
+  await call.write(async (tx) => {
+    const change = { id: row.id, password, version: row.version, now: call.now };
+    if ((await updatePassword(tx, tenantId, change)) !== 1) {
+      throw memberError("password_refused", "The account changed meanwhile; try again.");
+    }
+    await updateLinksEnded(tx, tenantId, row.id, call.now);
+    const target = { memberId: row.id, reason: "password_changed", now: call.now, exceptId: sessionId };
+    await tools.endSessions(tx, tenantId, target);
+    await recordAudit(tx, tenantId, {
+      action: "platform.changePassword",
+      at: call.now,
+      actor: actorOf(call),
+      resource: { type: "member", id: row.id },
+      outcome: "success",
+    });
+  });
+}
+
+/** The account of the member who calls. */
+export async function ownAccount(call: Call): Promise<{ row: MemberRow; email: string; sessionId: string }> {
+  const { member, tenantId } = call.caller;
+  if (member === undefined) throw new Error("this route is for members");
+  const row = await call.services.db.tenant(tenantId, (tx) => findMember(tx, tenantId, member.memberId));
+  if (row === null) throw memberError("member_not_found", "The member was removed.");
+  return { row, email: member.email, sessionId: member.sessionId };
+}

@@ -1,0 +1,83 @@
+import type { MemberLocale } from "./member.ts";
+
+type Words = Readonly<
+  Record<
+    | "language"
+    | "inviteTitle"
+    | "inviteText"
+    | "resetTitle"
+    | "resetText"
+    | "address"
+    | "name"
+    | "password"
+    | "passwordHint"
+    | "accept"
+    | "save"
+    | "acceptedTitle"
+    | "acceptedText"
+    | "savedTitle"
+    | "savedText"
+    | "overTitle"
+    | "overText"
+    | "refusedTitle"
+    | "refusedText"
+    | "nameWrong"
+    | "passwordWrong"
+    | "busyTitle"
+    | "busyText",
+    string
+  >
+>;
+
+export const pageWords: Readonly<Record<MemberLocale, Words>> = {
+  en: {
+    language: "Language",
+    inviteTitle: "Accept the invitation",
+    inviteText: "You are invited to",
+    resetTitle: "Choose a new password",
+    resetText: "All sessions end. One-time codes, where you use them, stay asked for.",
+    address: "Address",
+    name: "Your name",
+    password: "Password",
+    passwordHint: "12 characters or more. A sentence is good.",
+    accept: "Accept",
+    save: "Save the password",
+    acceptedTitle: "Welcome",
+    acceptedText: "Your account is made. You can sign in now.",
+    savedTitle: "The password is saved",
+    savedText: "You can sign in with it now.",
+    overTitle: "This link does not work any more",
+    overText: "It was used, or its time is over. Ask for another one.",
+    refusedTitle: "Not taken",
+    refusedText: "The form came from another page, or could not be read. Open the link of the mail again.",
+    nameWrong: "Give your name, as plain text.",
+    passwordWrong: "This password cannot be taken: 12 to 256 characters, and not your address.",
+    busyTitle: "Try again in a moment",
+    busyText: "Too many people are signing in just now.",
+  },
+  fr: {
+    language: "Langue",
+    inviteTitle: "Accepter l’invitation",
+    inviteText: "Vous êtes invité à rejoindre",
+    resetTitle: "Choisir un nouveau mot de passe",
+    resetText: "Toutes les sessions prennent fin. Les codes à usage unique, s’ils servent, restent demandés.",
+    address: "Adresse",
+    name: "Votre nom",
+    password: "Mot de passe",
+    passwordHint: "12 caractères ou plus. Une phrase convient bien.",
+    accept: "Accepter",
+    save: "Enregistrer le mot de passe",
+    acceptedTitle: "Bienvenue",
+    acceptedText: "Votre compte est créé. Vous pouvez maintenant vous connecter.",
+    savedTitle: "Le mot de passe est enregistré",
+    savedText: "Vous pouvez maintenant vous connecter avec lui.",
+    overTitle: "Ce lien ne fonctionne plus",
+    overText: "Il a servi, ou son délai est passé. Demandez-en un autre.",
+    refusedTitle: "Non accepté",
+    refusedText: "Le formulaire vient d’une autre page, ou ne peut être lu. Rouvrez le lien du courriel.",
+    nameWrong: "Donnez votre nom, en texte simple.",
+    passwordWrong: "Ce mot de passe ne convient pas : 12 à 256 caractères, et pas votre adresse.",
+    busyTitle: "Réessayez dans un instant",
+    busyText: "Trop de personnes se connectent en ce moment.",
+  },
+};

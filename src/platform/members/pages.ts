@@ -1,0 +1,130 @@
+import { html, type Html } from "../http/html.ts";
+import type { RawAnswer } from "../http/route.ts";
+import type { MemberLocale } from "./member.ts";
+import { pageWords } from "./page-words.ts";
+
+/** What a page of a mailed link shows. */
+export type MemberPage =
+  | {
+      readonly kind: "invite";
+      readonly organisation: string;
+      readonly email: string;
+      readonly name: string;
+      readonly wrong: "name" | "password" | null;
+    }
+  | { readonly kind: "reset"; readonly wrong: "password" | null }
+  | { readonly kind: "accepted" | "saved" | "over" | "refused" | "busy" };
+
+/** Nothing runs, nothing is loaded but our own style sheet; the address, a secret, is told to nobody. */
+const HEADERS = {
+  "content-type": "text/html; charset=utf-8",
+  "content-security-policy":
+    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-robots-tag": "noindex, nofollow",
+  "cache-control": "no-store",
+  vary: "accept-language",
+};
+const STATUSES = { accepted: 200, saved: 200, over: 410, refused: 403, busy: 503 } as const;
+
+export function renderMemberPage(page: MemberPage, locale: MemberLocale): RawAnswer {
+  const { status, title, main } = drawn(page, locale);
+  const language = (other: MemberLocale, name: string): Html =>
+    html`<a href="?lang=${other}" lang="${other}" hreflang="${other}">${name}</a>`;
+  const text = html`<!doctype html>
+    <html lang="${locale}">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title}</title>
+        <link rel="stylesheet" href="/v1/platform/pages.css" />
+      </head>
+      <body>
+        <nav aria-label="${pageWords[locale].language}">${language("en", "English")} ${language("fr", "Français")}</nav>
+        <main>
+          <h1>${title}</h1>
+          ${main}
+        </main>
+      </body>
+    </html> `;
+  return { status, headers: { ...HEADERS, "content-language": locale }, body: text.toString() };
+}
+
+function drawn(page: MemberPage, locale: MemberLocale): { status: number; title: string; main: Html } {
+  const words = pageWords[locale];
+  if (page.kind === "invite") {
+    const main = html`<p>${words.inviteText} <bdi>${page.organisation}</bdi>.</p>
+      ${page.wrong !== null && warning(page.wrong === "name" ? words.nameWrong : words.passwordWrong)}
+      <form method="post" action="?lang=${locale}">
+        <label for="email">${words.address}</label>
+        <input type="email" id="email" autocomplete="username" readonly value="${page.email}" />
+        <label for="name">${words.name}</label>
+        <input type="text" id="name" name="name" autocomplete="name" required maxlength="200" value="${page.name}" />
+        ${passwordField(locale)}
+        <button>${words.accept}</button>
+      </form>`;
+    return { status: page.wrong === null ? 200 : 422, title: words.inviteTitle, main };
+  }
+  if (page.kind === "reset") {
+    const main = html`<p>${words.resetText}</p>
+      ${page.wrong !== null && warning(words.passwordWrong)}
+      <form method="post" action="?lang=${locale}">
+        ${passwordField(locale)}
+        <button>${words.save}</button>
+      </form>`;
+    return { status: page.wrong === null ? 200 : 422, title: words.resetTitle, main };
+  }
+  const { kind } = page;
+  const main = html`<p role="status">${words[`${kind}Text`]}</p>`;
+  return { status: STATUSES[kind], title: words[`${kind}Title`], main };
+}
+
+function warning(text: string): Html {
+  return html`<p class="warn" role="alert">${text}</p>`;
+}
+
+function passwordField(locale: MemberLocale): Html {
+  const words = pageWords[locale];
+  return html`<label for="password">${words.password}</label>
+    <input
+      type="password"
+      id="password"
+      name="password"
+      autocomplete="new-password"
+      required
+      minlength="12"
+      maxlength="256"
+      aria-describedby="hint"
+    />
+    <p id="hint">${words.passwordHint}</p>`;
+}
+
+/** Contrasts are 4.5:1 or more in both schemes (WCAG 2.2, 1.4.3). */
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1c2430; --paper: #fbfaf7; --edge: #767d88; --act: #1d4f8c; --on-act: #ffffff; --warn: #8c2f1d }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e0; --paper: #15181d; --edge: #838b97; --act: #9cc3f5; --on-act: #10202f; --warn: #f5b3a4 } }
+* { box-sizing: border-box }
+body { margin: 0 auto; max-width: 36rem; padding: 1rem 1.25rem 4rem; background: var(--paper); color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif }
+nav { text-align: right }
+nav a { display: inline-block; padding: .375rem .25rem; margin-left: .75rem }
+h1 { font-size: 1.75rem; line-height: 1.2 }
+a { color: var(--act) }
+label { display: block; font-weight: 600; margin: 1rem 0 .25rem }
+input { width: 100%; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--edge); border-radius: .375rem; padding: .625rem .75rem }
+button { font: inherit; font-weight: 600; min-height: 2.75rem; padding: .5rem 1.25rem; margin-top: 1rem; border: 1px solid var(--act); border-radius: .375rem; background: var(--act); color: var(--on-act); cursor: pointer }
+:focus-visible { outline: 3px solid var(--act); outline-offset: 2px }
+.warn { color: var(--warn); border-left: 3px solid var(--warn); padding-left: 1rem }
+`;
+
+export function memberPageStyle(): RawAnswer {
+  return {
+    status: 200,
+    headers: {
+      "content-type": "text/css; charset=utf-8",
+      "cache-control": "public, max-age=300",
+      "x-content-type-options": "nosniff",
+    },
+    body: STYLE,
+  };
+}

@@ -1,0 +1,212 @@
+import { recordAudit } from "../audit/audit.ts";
+import { actorOf } from "../credentials/operations.ts";
+import type { Tx } from "../db/tx.ts";
+import { SERVER_TENANT, TenantShreddedError, type TenantKeys } from "../keys/keyring.ts";
+import { addressHash, emailOf, type MemberRow } from "../members/member.ts";
+import { spendCode } from "../members/operations/codes.ts";
+import { ownAccount } from "../members/operations/passwords.ts";
+import type { PasswordHasher } from "../members/password.ts";
+import type { RoleScopes } from "../members/roles.ts";
+import { findMember, listPlaces, updatePassword } from "../members/store/members.ts";
+import type { Throttle } from "../members/throttle.ts";
+import type { Call, OpenCall } from "../product.ts";
+import type { AccessTokens } from "./access-token.ts";
+import { sessionError } from "./errors.ts";
+import { endSession, refreshSession, startSession, type Refreshed } from "./operations.ts";
+import { readSecondStep, secondStepToken, SECOND_STEP_SECONDS } from "./second-step.ts";
+import { findSessionMember, updateProved } from "./store.ts";
+import type { TokensView } from "./schema.ts";
+
+/** What signing in rests on in one process. */
+export type SignInTools = {
+  readonly hasher: PasswordHasher;
+  readonly throttle: Throttle;
+  readonly tokens: AccessTokens;
+  /** What the published scope of an access token says for each role; what counts is the role, at each request. */
+  readonly roleScopes: RoleScopes;
+};
+
+type Found = { readonly row: MemberRow; readonly tenantId: string; readonly keys: TenantKeys };
+
+export type LoginAnswer = TokensView | { mfa_required: true; mfa_token: string; expires_in: number };
+
+/** The same work and the same answer for an unknown address, a suspended member and a wrong password. */
+export async function logIn(
+  call: OpenCall,
+  tools: SignInTools,
+  request: { email: string; password: string; tenant_id?: string | undefined },
+): Promise<LoginAnswer> {
+  const { keyring, db } = call.services;
+  const hash = addressHash(keyring, request.email);
+  await tools.throttle.signIn({ accountHash: hash, remoteAddress: call.remoteAddress });
+  const places = await db.directory((tx) => listPlaces(tx, hash, request.tenant_id ?? null));
+  // An address with several organisations has to name one.
+  const place = places.length === 1 ? places[0] : undefined;
+  const found = await memberAt(call, place?.tenant_id ?? SERVER_TENANT, place?.member_id ?? "nobody");
+  const checked = await tools.hasher.verify(request.password, found?.row.password ?? null);
+  if (found === null || !checked.isRight || found.row.state !== "active") {
+    await recordRefusal(call, "platform.logIn", found);
+    throw sessionError(
+      "login_failed",
+      "Address or password is wrong. An address of several organisations names one by tenant_id.",
+    );
+  }
+  const { row, tenantId } = found;
+  if (checked.isOutdated) await hashAgain(call, tools, found, request.password);
+  if (row.totp_confirmed_at !== null) {
+    const version = checked.isOutdated ? row.version + 1 : row.version;
+    const token = secondStepToken(keyring, { tenantId, memberId: row.id, version }, call.now);
+    return { mfa_required: true, mfa_token: token, expires_in: SECOND_STEP_SECONDS };
+  }
+  const started = await db.tenant(tenantId, (tx) => start(tx, call, found, "platform.logIn", "password"));
+  return tokensOf(tools, started, row, call.now);
+}
+
+/** The second half of a sign-in: a code, taken once. */
+export async function logInByCode(
+  call: OpenCall,
+  tools: SignInTools,
+  request: { mfa_token: string; code: string },
+): Promise<TokensView> {
+  const { keyring, db } = call.services;
+  const step = readSecondStep(keyring, request.mfa_token, call.now);
+  if (step === null) throw sessionError("login_failed", "The sign-in took too long; begin again.");
+  await tools.throttle.proof(step.memberId);
+  const found = await memberAt(call, step.tenantId, step.memberId);
+  if (found === null || found.row.state !== "active" || found.row.version !== step.version) {
+    throw sessionError("login_failed", "The account changed meanwhile; begin again.");
+  }
+  const { keys, row } = found;
+  const started = await db.tenant(step.tenantId, async (tx) => {
+    const how = await spendCode(tx, row, request.code, { keyring, keys, now: call.now });
+    return how === null ? null : start(tx, call, found, "platform.logInByCode", how);
+  });
+  if (started === null) {
+    await recordRefusal(call, "platform.logInByCode", found);
+    throw sessionError("code_failed", "The code is wrong or was used.");
+  }
+  return tokensOf(tools, started, row, call.now);
+}
+
+/** Spends a refresh token. A member who was suspended or removed gets nothing, and the session ends. */
+export async function refresh(
+  call: OpenCall,
+  tools: SignInTools,
+  request: { refresh_token: string; userAgent: string },
+): Promise<TokensView> {
+  const { keyring, db } = call.services;
+  const { now, remoteAddress } = call;
+  const context = { keyring, now, remoteAddress, userAgent: request.userAgent };
+  const refreshed = await refreshSession(db, request.refresh_token, context);
+  const { tenantId, sessionId } = refreshed;
+  const found = await db.tenant(tenantId, async (tx) => {
+    const row = await findSessionMember(tx, tenantId, sessionId);
+    if (row?.role && row.state === "active" && row.revoked_at === null) return { ...row, role: row.role };
+    await endSession(tx, tenantId, { sessionId, reason: "member_gone", now });
+    return null;
+  });
+  if (found === null) throw sessionError("session_ended", "The refresh token is not valid any more.");
+  return tokensOf(tools, refreshed, { role: found.role }, found.proved_at ?? found.created_at);
+}
+
+/** Proves again who is at the keyboard: by a code where codes are on, else by the password. */
+export async function stepUp(
+  call: Call,
+  tools: SignInTools,
+  request: { password?: string | undefined; code?: string | undefined },
+): Promise<{ access_token: string; token_type: "Bearer"; expires_in: number }> {
+  const { row, sessionId } = await ownAccount(call);
+  const { tenantId } = call.caller;
+  const { keyring } = call.services;
+  await tools.throttle.proof(row.id);
+  const needsCode = row.totp_confirmed_at !== null;
+  const isKnown = needsCode || (await tools.hasher.verify(request.password ?? "", row.password)).isRight;
+  const isProved = await call.services.db.tenant(tenantId, async (tx) => {
+    const context = { keyring, keys: call.keys, now: call.now };
+    const isRight = needsCode ? (await spendCode(tx, row, request.code ?? "", context)) !== null : isKnown;
+    if (!isRight || (await updateProved(tx, tenantId, sessionId, call.now)) !== 1) return false;
+    await recordAudit(tx, tenantId, {
+      action: "platform.stepUp",
+      at: call.now,
+      actor: actorOf(call),
+      resource: { type: "session", id: sessionId },
+      outcome: "success",
+      details: { by: needsCode ? "code" : "password" },
+    });
+    return true;
+  });
+  if (!isProved) throw sessionError("code_failed", needsCode ? "A right code is needed." : "The password is needed.");
+  tools.tokens.forget({ tenantId, sessionId });
+  const claims = { memberId: row.id, tenantId, sessionId, scopes: tools.roleScopes[row.role], authTime: call.now };
+  const { accessToken, expiresIn } = await tools.tokens.issue(claims);
+  return { access_token: accessToken, token_type: "Bearer", expires_in: expiresIn };
+}
+
+async function memberAt(call: OpenCall, tenantId: string, memberId: string): Promise<Found | null> {
+  const { keyring, db } = call.services;
+  try {
+    const keys = await keyring.of(tenantId);
+    const row = await db.tenant(tenantId, (tx) => findMember(tx, tenantId, memberId));
+    return row === null ? null : { row, tenantId, keys };
+  } catch (error) {
+    // Whoever was of a shredded organisation is nobody.
+    if (error instanceof TenantShreddedError) return null;
+    throw error;
+  }
+}
+
+async function start(tx: Tx, call: OpenCall, found: Found, action: string, by: string): Promise<Refreshed> {
+  const { tenantId, row, keys } = found;
+  const started = await startSession(tx, tenantId, row.id, { keyring: call.services.keyring, now: call.now });
+  await recordAudit(tx, tenantId, {
+    action,
+    at: call.now,
+    actor: { type: "member", id: row.id, email: emailOf(keys, row), ip: call.remoteAddress },
+    resource: { type: "session", id: started.sessionId },
+    outcome: "success",
+    details: { by, request_id: call.requestId },
+  });
+  return started;
+}
+
+/** One row whoever it was: in the organisation's log where there is one, else in the server's. */
+async function recordRefusal(call: OpenCall, action: string, found: Found | null): Promise<void> {
+  const tenantId = found?.tenantId ?? SERVER_TENANT;
+  await call.services.db.tenant(tenantId, (tx) =>
+    recordAudit(tx, tenantId, {
+      action,
+      at: call.now,
+      actor: { type: "visitor", id: "sign-in", ip: call.remoteAddress },
+      ...(found === null ? {} : { resource: { type: "member", id: found.row.id } }),
+      outcome: "denied",
+      details: { request_id: call.requestId },
+    }),
+  );
+}
+
+async function hashAgain(call: OpenCall, tools: SignInTools, found: Found, password: string): Promise<void> {
+  const { tenantId, row } = found;
+  const hashed = await tools.hasher.hash(password);
+  const change = { id: row.id, password: hashed, version: row.version, now: call.now };
+  await call.services.db.tenant(tenantId, (tx) => updatePassword(tx, tenantId, change));
+}
+
+async function tokensOf(
+  tools: SignInTools,
+  session: Refreshed,
+  member: Pick<MemberRow, "role">,
+  authTime: Date,
+): Promise<TokensView> {
+  const { tenantId, sessionId, memberId, refreshToken } = session;
+  const claims = { memberId, tenantId, sessionId, scopes: tools.roleScopes[member.role], authTime };
+  const { accessToken, expiresIn } = await tools.tokens.issue(claims);
+  return {
+    access_token: accessToken,
+    token_type: "Bearer",
+    expires_in: expiresIn,
+    refresh_token: refreshToken,
+    session_id: sessionId,
+    member_id: memberId,
+    tenant_id: tenantId,
+  };
+}
