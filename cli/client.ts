@@ -5,6 +5,7 @@ import { isRecord } from "./answer.ts";
 export type Client = {
   get(path: string): Promise<unknown>;
   post(path: string, body: Readonly<Record<string, unknown>>): Promise<unknown>;
+  patch(path: string, body: Readonly<Record<string, unknown>>): Promise<unknown>;
   delete(path: string): Promise<void>;
   /** The bytes of an answer as they come; it may go on for ever. */
   stream(path: string, headers?: Readonly<Record<string, string>>): Promise<AsyncIterable<Uint8Array>>;
@@ -48,6 +49,7 @@ export function createClient(options: { readonly url: string; readonly token: st
   return {
     get: (path) => call("GET", path),
     post: (path, body) => call("POST", path, body),
+    patch: (path, body) => call("PATCH", path, body),
     async delete(path) {
       await call("DELETE", path);
     },

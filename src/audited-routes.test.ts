@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
+import { systemClock } from "./platform/clock/clock.ts";
 import type { TokenCheck } from "./platform/credentials/check.ts";
 import { administration } from "./platform/administration/product.ts";
 import type { Method } from "./platform/http/route.ts";
@@ -7,12 +8,14 @@ import { createPeople } from "./platform/sessions/people.ts";
 import type { Product, Services } from "./platform/product.ts";
 import { secufile } from "./products/secufile/product.ts";
 import { secufileRoleScopes, secufileScopes } from "./products/secufile/scopes.ts";
+import { openMailbox, type Mailbox } from "../test/support/mailbox.ts";
+import { demoTenant, newPerson, signIn, type Person } from "../test/support/people.ts";
 import { clientOf, expected, look, withScopes, type Client } from "../test/support/secufile-client.ts";
 import { startTestServer } from "../test/support/server.ts";
 
 /** Only handlers look at what a server is made of, and no request is handled here. */
-// oxlint-disable-next-line typescript/no-unsafe-assignment -- an empty object is all that is needed, by the line above
-const nothing: Services & TokenCheck = Object.create(null);
+// oxlint-disable-next-line typescript/no-unsafe-assignment -- a clock is all that is needed, by the line above
+const nothing: Services & TokenCheck = Object.assign(Object.create(null), { clock: systemClock });
 const products: readonly Product[] = [
   secufile(nothing, nothing),
   administration(nothing, { secufile: secufileScopes }, createPeople(nothing, { secufile: secufileRoleScopes })),
@@ -23,7 +26,7 @@ type Drive = {
   readonly operation: string;
   readonly method: Method;
   readonly path: string;
-  readonly client: Client;
+  readonly client: () => Client;
   readonly body: unknown;
   readonly why: string;
 };
@@ -35,11 +38,14 @@ const PREFIXES: Readonly<Record<string, string>> = {
   tokens: "tok_",
   webhooks: "whk_",
   tenants: "ten_",
+  members: "mem_",
+  sessions: "ses_",
   audit: "aud_",
 };
 
 function pathOf(template: string): string {
   return template
+    .replace("{member_id}", `mem_${NOBODY}`)
     .replaceAll(/\/([a-z-]+)\/\{[a-z_]+\+?\}/g, (_all, noun: string) => `/${noun}/${PREFIXES[noun] ?? ""}${NOBODY}`)
     .replaceAll(/\{[a-z_]+\+?\}/g, NOBODY);
 }
@@ -47,10 +53,17 @@ function pathOf(template: string): string {
 describe("every authenticated request is on record", () => {
   let server: Awaited<ReturnType<typeof startTestServer>>;
   let drives: readonly Drive[];
+  let mailbox: Mailbox;
+  let owner: Person;
+  let member: Client;
 
   before(async () => {
-    server = await startTestServer();
+    mailbox = await openMailbox();
+    server = await startTestServer(mailbox.env);
+    const tenantId = await demoTenant(server.database.superUrl);
+    owner = await newPerson(server, mailbox, { tenantId, role: "owner" });
     const full = clientOf(server.origin, server.apiKey);
+    const whole = (): Client => full;
     const operator = clientOf(server.origin, server.operatorToken);
     const narrow = new Map<string, Client>();
     for (const scope of ["documents:read", "webhooks:read"]) narrow.set(scope, await withScopes(full, [scope]));
@@ -58,8 +71,11 @@ describe("every authenticated request is on record", () => {
       product.routes.flatMap((route) =>
         route.paths.flatMap((template): Drive[] => {
           const to = { operation: `${product.name}.${route.operation}`, method: route.method, path: pathOf(template) };
-          const able = product.name === "platform" ? operator : full;
-          const unable = [...narrow].find(([scope]) => route.scopes?.includes(scope) !== true)?.[1] ?? full;
+          const forOperator = route.scopes?.includes("operator") === true;
+          const platform = forOperator ? () => operator : () => member;
+          const able = product.name === "platform" ? platform : whole;
+          const other = [...narrow].find(([scope]) => route.scopes?.includes(scope) !== true)?.[1] ?? full;
+          const unable = (): Client => other;
           const hasBody = route.body?.kind === "json";
           return [
             {
@@ -69,15 +85,20 @@ describe("every authenticated request is on record", () => {
               why: "as it should be",
             },
             ...(hasBody ? [{ ...to, client: able, body: { nonsense: true }, why: "with a wrong body" }] : []),
-            ...((route.scopes ?? []).length > 0 && able === full
+            ...((route.scopes ?? []).length > 0 && able === whole
               ? [{ ...to, client: unable, body: undefined, why: "without the scope" }]
               : []),
           ];
         }),
       ),
     );
+    const isEnd = ({ operation }: Drive): boolean => operation === "platform.logOut";
+    drives = [...drives.filter((drive) => !isEnd(drive)), ...drives.filter(isEnd)];
   });
-  after(() => server.remove());
+  after(async () => {
+    await server.remove();
+    await mailbox.close();
+  });
 
   async function rows(): Promise<number> {
     const [row] = await look(
@@ -90,11 +111,9 @@ describe("every authenticated request is on record", () => {
   /** What left no row although somebody who is known had asked for it. */
   async function escapes(drive: Drive): Promise<string | null> {
     const earlier = await rows();
-    const answer = await drive.client.call(
-      drive.method,
-      drive.path,
-      drive.body === undefined ? {} : { body: drive.body },
-    );
+    const answer = await drive
+      .client()
+      .call(drive.method, drive.path, drive.body === undefined ? {} : { body: drive.body });
     assert.notEqual(answer.status, 401, `${drive.operation}: ${answer.bytes.toString()}`);
     assert.ok(answer.status < 500, `${drive.operation}: ${answer.bytes.toString()}`);
     return (await rows()) > earlier
@@ -104,6 +123,8 @@ describe("every authenticated request is on record", () => {
 
   async function escaping(): Promise<string[]> {
     const found: string[] = [];
+    // One of the routes signs out.
+    member = await signIn(server.origin, owner);
     for (const drive of drives) {
       const escape = await escapes(drive);
       if (escape !== null) found.push(escape);

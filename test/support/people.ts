@@ -1,12 +1,20 @@
 import { createHmac, randomUUID } from "node:crypto";
+import type { TestDatabase } from "./database.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { clientOf, expected, look, type Client, type Json } from "./secufile-client.ts";
 import { startServer, startTestServer, type TestServer } from "./server.ts";
 
 export const PASSWORD = "correct horse battery staple";
 
+export type TwoServers = {
+  readonly one: TestServer;
+  readonly two: TestServer;
+  readonly database: TestDatabase;
+  remove(): Promise<void>;
+};
+
 /** Two processes that are one server to the outside: one database, one keyring, one public address. */
-export async function startTwo(env: Readonly<Record<string, string>> = {}) {
+export async function startTwo(env: Readonly<Record<string, string>> = {}): Promise<TwoServers> {
   const shared = { TABELLION_PUBLIC_URL: "https://tabellion.test", ...env };
   const one = await startTestServer(shared);
   const two = await startServer({ dataDirectory: one.dataDirectory, database: one.database, env: shared });
@@ -14,7 +22,7 @@ export async function startTwo(env: Readonly<Record<string, string>> = {}) {
     one,
     two,
     database: one.database,
-    async remove() {
+    async remove(): Promise<void> {
       await two.stop();
       await one.remove();
     },

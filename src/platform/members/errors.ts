@@ -7,7 +7,12 @@ export const memberErrors = {
   member_exists: { status: 409, wire: "member_exists", title: "The address belongs to a member", retry: "no" },
   link_not_valid: { status: 410, wire: "link_not_valid", title: "The link is used, replaced or over", retry: "no" },
   password_refused: { status: 422, wire: "password_refused", title: "The password cannot be taken", retry: "no" },
-  code_wrong: { status: 422, wire: "code_wrong", title: "The code is wrong or was used", retry: "later" },
+  code_wrong: {
+    status: 422,
+    wire: "code_wrong",
+    title: "Code or password is wrong, or the code was used",
+    retry: "later",
+  },
   totp_not_pending: { status: 409, wire: "totp_not_pending", title: "No one-time codes to confirm", retry: "no" },
   totp_confirmed: { status: 409, wire: "totp_confirmed", title: "One-time codes are on already", retry: "no" },
 } as const satisfies ErrorTable;

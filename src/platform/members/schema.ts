@@ -92,6 +92,7 @@ export const recoveryCodesView = z.strictObject({
 export const linkParams = z.strictObject({ token: z.string().min(1).max(200) });
 export const linkPageQuery = z.strictObject({ lang: z.string().max(20).optional() });
 
+export type InvitationView = z.output<typeof invitationView>;
 export type InviteRequest = z.output<typeof inviteRequest>;
 export type MemberView = z.output<typeof memberView>;
 export type ChangeMemberRequest = z.output<typeof changeMemberRequest>;

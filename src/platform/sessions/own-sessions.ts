@@ -4,9 +4,10 @@ import type { Call } from "../product.ts";
 import type { AccessTokens } from "./access-token.ts";
 import { sessionError } from "./errors.ts";
 import { endSession, IDLE_MS, LIFE_MS } from "./operations.ts";
+import type { SessionList } from "./schema.ts";
 import { findSession, listSessions } from "./store.ts";
 
-export async function listOwnSessions(call: Call) {
+export async function listOwnSessions(call: Call): Promise<SessionList> {
   const { tenantId, member } = call.caller;
   const usedAfter = new Date(call.now.getTime() - IDLE_MS);
   const madeAfter = new Date(call.now.getTime() - LIFE_MS);

@@ -168,7 +168,7 @@ function stepUpRoute(tools: SignInTools): Route<Call> {
     description: "By `code` where one-time codes are on, else by `password`. Holds for five minutes.",
     body: { kind: "json", schema: schema.stepUpRequest },
     answer: { kind: "json", status: 200, schema: schema.stepUpView, description: "A token that says so." },
-    errors: [errors.code_failed, memberErrors.member_not_found],
+    errors: [memberErrors.code_wrong, memberErrors.member_not_found],
     isAnswerSecret: true,
     handle: (call, { body }) => stepUp(call, tools, body),
   });

@@ -74,4 +74,5 @@ export const keySet = z.strictObject({
     .max(20),
 });
 
+export type SessionList = z.output<typeof sessionList>;
 export type TokensView = z.output<typeof tokensView>;

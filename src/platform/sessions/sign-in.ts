@@ -2,6 +2,7 @@ import { recordAudit } from "../audit/audit.ts";
 import { actorOf } from "../credentials/operations.ts";
 import type { Tx } from "../db/tx.ts";
 import { SERVER_TENANT, TenantShreddedError, type TenantKeys } from "../keys/keyring.ts";
+import { memberError } from "../members/errors.ts";
 import { addressHash, emailOf, type MemberRow } from "../members/member.ts";
 import { spendCode } from "../members/operations/codes.ts";
 import { ownAccount } from "../members/operations/passwords.ts";
@@ -58,7 +59,9 @@ export async function logIn(
     const token = secondStepToken(keyring, { tenantId, memberId: row.id, version }, call.now);
     return { mfa_required: true, mfa_token: token, expires_in: SECOND_STEP_SECONDS };
   }
-  const started = await db.tenant(tenantId, (tx) => start(tx, call, found, "platform.logIn", "password"));
+  const started = await db.tenant(tenantId, (tx) =>
+    start(tx, call, found, { action: "platform.logIn", by: "password" }),
+  );
   return tokensOf(tools, started, row, call.now);
 }
 
@@ -79,7 +82,7 @@ export async function logInByCode(
   const { keys, row } = found;
   const started = await db.tenant(step.tenantId, async (tx) => {
     const how = await spendCode(tx, row, request.code, { keyring, keys, now: call.now });
-    return how === null ? null : start(tx, call, found, "platform.logInByCode", how);
+    return how === null ? null : start(tx, call, found, { action: "platform.logInByCode", by: how });
   });
   if (started === null) {
     await recordRefusal(call, "platform.logInByCode", found);
@@ -135,7 +138,7 @@ export async function stepUp(
     });
     return true;
   });
-  if (!isProved) throw sessionError("code_failed", needsCode ? "A right code is needed." : "The password is needed.");
+  if (!isProved) throw memberError("code_wrong", needsCode ? "A right code is needed." : "The password is needed.");
   tools.tokens.forget({ tenantId, sessionId });
   const claims = { memberId: row.id, tenantId, sessionId, scopes: tools.roleScopes[row.role], authTime: call.now };
   const { accessToken, expiresIn } = await tools.tokens.issue(claims);
@@ -155,16 +158,21 @@ async function memberAt(call: OpenCall, tenantId: string, memberId: string): Pro
   }
 }
 
-async function start(tx: Tx, call: OpenCall, found: Found, action: string, by: string): Promise<Refreshed> {
+async function start(
+  tx: Tx,
+  call: OpenCall,
+  found: Found,
+  act: { action: string; by: "password" | "totp" | "recovery" },
+): Promise<Refreshed> {
   const { tenantId, row, keys } = found;
   const started = await startSession(tx, tenantId, row.id, { keyring: call.services.keyring, now: call.now });
   await recordAudit(tx, tenantId, {
-    action,
+    action: act.action,
     at: call.now,
     actor: { type: "member", id: row.id, email: emailOf(keys, row), ip: call.remoteAddress },
     resource: { type: "session", id: started.sessionId },
     outcome: "success",
-    details: { by, request_id: call.requestId },
+    details: { by: act.by, request_id: call.requestId },
   });
   return started;
 }

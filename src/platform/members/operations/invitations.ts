@@ -21,7 +21,7 @@ import {
 } from "../member.ts";
 import type { PasswordHasher } from "../password.ts";
 import { mayTouch } from "../roles.ts";
-import type { InviteRequest } from "../schema.ts";
+import type { InvitationView, InviteRequest } from "../schema.ts";
 import {
   findInvitation,
   findLink,
@@ -38,7 +38,7 @@ import { insertMember, insertPlace, listPlaces } from "../store/members.ts";
 const INVITATION_MS = 7 * 24 * 3600 * 1000;
 
 /** Mails a link by which one person becomes a member. The link is in the mail and nowhere else. */
-export async function inviteMember(call: Call, request: InviteRequest) {
+export async function inviteMember(call: Call, request: InviteRequest): Promise<InvitationView> {
   const { tenantId, member } = call.caller;
   const { keyring } = call.services;
   const email = request.email.trim();
@@ -84,12 +84,15 @@ export async function inviteMember(call: Call, request: InviteRequest) {
   });
 }
 
+type OpenLink = { readonly link: LinkRow; readonly keys: TenantKeys; readonly hash: Buffer };
+type OpenInvitation = OpenLink & {
+  readonly invitation: InvitationRow;
+  readonly organisation: string;
+  readonly email: string;
+};
+
 /** A link that still opens, and the keys of its organisation. Throws `link_not_valid`. */
-export async function openLink(
-  call: OpenCall,
-  token: string,
-  purpose: LinkPurpose,
-): Promise<{ link: LinkRow; keys: TenantKeys; hash: Buffer }> {
+export async function openLink(call: OpenCall, token: string, purpose: LinkPurpose): Promise<OpenLink> {
   const { db, keyring } = call.services;
   const hash = linkHash(keyring, token);
   const link = await db.lookup(findLink(hash));
@@ -102,7 +105,7 @@ export async function openLink(
   }
 }
 
-export async function openInvitation(call: OpenCall, token: string) {
+export async function openInvitation(call: OpenCall, token: string): Promise<OpenInvitation> {
   const opened = await openLink(call, token, "invitation");
   const { tenant_id: tenantId, subject_id: id } = opened.link;
   const found = await call.services.db.tenant(tenantId, async (tx) => ({
@@ -132,7 +135,7 @@ export async function acceptInvitation(
   const { tenant_id: tenantId } = opened.link;
   await call.services.db.tenant(tenantId, async (tx) => {
     if ((await updateLinkUsed(tx, tenantId, opened.hash, call.now)) !== 1) throw over();
-    const { role, locale } = opened.invitation satisfies InvitationRow;
+    const { role, locale } = opened.invitation;
     const place = { addressHash: addressHash(call.services.keyring, opened.email), tenantId, memberId: id };
     if ((await insertPlace(tx, place)) !== 1) throw memberError("member_exists", "The address belongs to a member.");
     await insertMember(tx, tenantId, {
