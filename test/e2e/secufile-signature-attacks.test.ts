@@ -207,6 +207,18 @@ describe("signature requests under attack", () => {
     assert.equal((await stateOf(declined.id)).signers[0].decline_reason, DECLINE.reason);
   });
 
+  test("SF-49 of sixteen people named at once one is asked, and only it gets a link", async () => {
+    const { id, path } = await opened({ delegation: true });
+    const others = Array.from({ length: 16 }, person);
+    await Promise.all(others.map((email) => visitor.send(path, { act: "delegate", name: "Bob", email })));
+    const { signers } = await stateOf(id);
+    assert.equal(signers.length, 2);
+    linkIn(await mailbox.mailTo(String(signers[1].email)));
+    assert.equal(mailbox.mails.filter(({ to }) => others.includes(to)).length, 1);
+    assert.match((await visitor.send(path, SIGN)).text, /named another person/);
+    assert.equal((await stateOf(id)).signers[1].state, "invited");
+  });
+
   const rivals: Readonly<Record<string, (one: Opened) => Promise<unknown>>> = {
     "declining by the same person": ({ path }) => visitor.send(path, DECLINE),
     "cancelling by the sender": ({ id }) => api.post(`/signatures/${id}/cancel`),
