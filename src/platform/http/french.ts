@@ -87,4 +87,7 @@ export const httpFrench: Readonly<Record<string, string>> = {
     "3. Retenez l'`id` des événements reçus et ignorez-le s'il revient : une livraison peut arriver deux fois. `seq` compte sans trou les événements d'un point de réception ; vous voyez ainsi ce qui manque.",
   "Answer with any 2xx within 20 seconds. Any other answer, also a redirect, is a failure and the delivery is tried again.":
     "Répondez par un statut 2xx dans les 20 secondes. Toute autre réponse, redirection comprise, est un échec et la livraison est retentée.",
+  "A member must have proved within five minutes who they are; tokens of programs are not asked.":
+    "Un membre doit avoir prouvé son identité dans les cinq dernières minutes ; rien de tel n'est demandé aux jetons des programmes.",
+  "Prove again who you are": "Prouvez de nouveau votre identité",
 };
