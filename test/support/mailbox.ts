@@ -114,7 +114,7 @@ function partOf(raw: string, form: "plain" | "html"): string {
 }
 
 /** The path of the link in a mail to a signer. */
-export function linkIn(mail: Mail): string {
+export function linkIn(mail: Pick<Mail, "text"> & Partial<Mail>): string {
   const path = /https?:\/\/[^/\s]+(\/sign\/[A-Za-z0-9_-]{43})(?![A-Za-z0-9_-])/.exec(mail.text)?.[1];
   if (path === undefined) throw new Error(`a mail without a link: ${mail.text}`);
   return path;
