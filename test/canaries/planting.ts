@@ -30,6 +30,10 @@ export class Planter {
   }
 
   /** A secret that the server made or that was handed over in another form. */
+  note(door: string, secret: string | Buffer): void {
+    this.#note(door, secret);
+  }
+
   #note(door: string, secret: string | Buffer): void {
     this.canaries.push({ door, bytes: Buffer.isBuffer(secret) ? secret : Buffer.from(secret) });
   }
@@ -277,6 +281,7 @@ export class Planter {
       await this.#ask("GET", `${PREFIX}/documents?access_token=${this.#text("token in a query")}`);
       await this.#ask("POST", `${PREFIX}/documents`, { key: this.#text("malformed Idempotency-Key"), body: {} });
       await this.#ask("GET", `${PREFIX}/documents`, { headers: { cookie: `session=${this.#text("cookie")}` } });
+      await this.#strayRefreshToken();
       const bad = this.#text("request that cannot be read");
       const malformed = [
         [`GET / HTTP/1.1`, "host: x", `authorization Bearer ${bad}`, "", ""],
@@ -286,6 +291,18 @@ export class Planter {
       ];
       await this.#say(malformed[at % malformed.length] ?? []);
     });
+  }
+
+  /** A member's refresh token where it does not belong. */
+  async #strayRefreshToken(): Promise<void> {
+    const id = "01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
+    const proof = randomBytes(32).toString("base64url");
+    this.#note("refresh token", proof);
+    const token = `tbr_${id}_${id}_1_${proof}`;
+    await this.#ask("GET", `${PREFIX}/documents`, { token });
+    await this.#ask("GET", `${PREFIX}/documents?refresh_token=${token}`, { headers: { cookie: `refresh=${token}` } });
+    await this.#ask("POST", `${PREFIX}/tokens`, { body: { name: "x", refresh_token: token } });
+    await this.#ask("GET", `/sign/${token}`);
   }
 
   /** Bodies that are refused: secrets in members that do not exist, in values of the wrong form, in what is not JSON. */

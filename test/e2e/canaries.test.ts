@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -8,7 +8,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { searchFiles, searchTables, superuserOf } from "../canaries/places.ts";
 import { Planter } from "../canaries/planting.ts";
-import { formsOf, searchFor, summaryOf, type Search } from "../canaries/search.ts";
+import { formsOf, searchFor, summaryOf, type Canary, type Search } from "../canaries/search.ts";
+import { plantSignatures } from "../canaries/signing.ts";
+import { startLocalServer, type LocalServer } from "../support/local-server.ts";
+import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { runMain } from "../support/run-program.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 
@@ -19,6 +22,8 @@ describe("secrets that were planted through every door", () => {
   let dataDirectory = "";
   let server: TestServer;
   let receiver: Server;
+  let mailbox: Mailbox;
+  let gateway: LocalServer;
   let planter: Planter;
   let search: Search;
 
@@ -28,6 +33,12 @@ describe("secrets that were planted through every door", () => {
     await chmod(folder, 0o755);
     dataDirectory = join(folder, "data");
     const metricsToken = `metrics-${randomBytes(16).toString("hex")}`;
+    const password = `smtp${randomBytes(16).toString("hex")}`;
+    const smsToken = `sms-${randomBytes(16).toString("hex")}`;
+    mailbox = await openMailbox({ user: "tabellion", password });
+    gateway = await startLocalServer((_request, response) => void response.writeHead(202).end());
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+    await writeFile(join(folder, "dkim.pem"), privateKey.export({ type: "pkcs8", format: "pem" }), { mode: 0o600 });
     server = await startServer({
       dataDirectory,
       env: {
@@ -35,12 +46,22 @@ describe("secrets that were planted through every door", () => {
         TABELLION_LOG_LEVEL: "trace",
         TABELLION_REQUESTS_PER_SECOND: "1000000",
         TABELLION_METRICS_TOKEN: metricsToken,
+        ...mailbox.env,
+        TABELLION_DKIM_DOMAIN: "tabellion.test",
+        TABELLION_DKIM_SELECTOR: "s1",
+        TABELLION_DKIM_KEY: join(folder, "dkim.pem"),
+        TABELLION_SMS_URL: `${gateway.url}/send`,
+        TABELLION_SMS_TOKEN: smsToken,
       },
     });
     receiver = createServer((request, response) => request.resume().once("end", () => response.writeHead(204).end()));
     await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
     planter = new Planter(server);
-    planter.canaries.push({ door: "TABELLION_METRICS_TOKEN", bytes: Buffer.from(metricsToken) });
+    planter.note("TABELLION_METRICS_TOKEN", metricsToken);
+    planter.note("TABELLION_SMTP_URL", password);
+    planter.note("TABELLION_SMS_TOKEN", smsToken);
+    // The second prime: what is before it in the file is public, or follows from it.
+    planter.note("TABELLION_DKIM_KEY", Buffer.from(privateKey.export({ format: "jwk" }).q ?? "", "base64url"));
     await planter.tokens(110);
     await planter.keys(120);
     await planter.urls(64);
@@ -48,6 +69,7 @@ describe("secrets that were planted through every door", () => {
     await planter.bodies(64);
     await planter.webhooks(64, `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`);
     await planter.contents(70);
+    await plantSignatures(planter, server, { mailbox, gateway }, 12);
     search = searchFor(planter.canaries);
   });
 
@@ -55,6 +77,8 @@ describe("secrets that were planted through every door", () => {
     await server.stop();
     receiver.closeAllConnections();
     receiver.close();
+    await gateway.close();
+    await mailbox.close();
     await rm(folder, { recursive: true, force: true });
   });
 
@@ -72,8 +96,11 @@ describe("secrets that were planted through every door", () => {
   });
 
   test("the search finds one on purpose in a copy, whichever it is and in whatever form it lies there", async () => {
+    const doors = new Set<string>();
+    const isChosen = ({ door }: Canary, at: number): boolean => at % 25 === 0 || !doors.has(door);
     for (const [at, canary] of planter.canaries.entries()) {
-      if (at % 25 !== 0) continue;
+      if (!isChosen(canary, at)) continue;
+      doors.add(canary.door);
       for (const [form, bytes] of Object.entries(formsOf(canary.bytes))) {
         const noise = randomBytes(500 + (at % 7));
         const copy = await copyOf("planted", Buffer.concat([noise, bytes, noise]));
@@ -102,6 +129,12 @@ describe("secrets that were planted through every door", () => {
       findings.map((found) => [found.place, found.door]),
       [["postgres.log", first.door]],
     );
+  });
+
+  test("the mails went out by the relay's login and signed, the codes by the gateway's token", () => {
+    assert.ok(mailbox.mails.length >= 12 + 6 + 4, `${mailbox.mails.length} mails`);
+    assert.ok(gateway.received.length >= 6);
+    assert.match(gateway.received[0]?.headers.authorization ?? "", /^Bearer sms-/);
   });
 
   test("none is in what the server says, on the most talkative level", () => {

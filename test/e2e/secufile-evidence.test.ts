@@ -7,6 +7,18 @@ import { startTestServer } from "../support/server.ts";
 import { visitorOf } from "../support/sign-visitor.ts";
 import { checkProof, readCheckpoint, readKey } from "../support/tlog-verifier.ts";
 
+/** The parts of a bundle that a stranger reads, as he finds them. */
+type Proof = {
+  index: number;
+  event: string;
+  salt: string;
+  checkpoint: string;
+  tlog_proof: string;
+};
+type SignedRecord = { signed_text: string; signature: string; key_id: string; audit: { proof: Proof | null } };
+type Bundle = { signature_id: string; document_id: string; audit_log_key: string; records: SignedRecord[] };
+type Known = { readonly keys: readonly Record<string, string>[]; readonly logKey: string };
+
 const SIGNERS = ["ada-of-evidence@example.com", "bob-of-evidence@example.com"];
 const sha256 = (...parts: readonly (string | Buffer)[]): Buffer => {
   const hash = createHash("sha256");
@@ -14,11 +26,16 @@ const sha256 = (...parts: readonly (string | Buffer)[]): Buffer => {
   return hash.digest();
 };
 
+function proofOf(record: SignedRecord | undefined): Proof {
+  if (record === undefined || record.audit.proof === null) throw new Error("there is no proof");
+  return record.audit.proof;
+}
+
 describe("evidence before a court", () => {
   let mailbox: Mailbox;
   let server: Awaited<ReturnType<typeof startTestServer>>;
   let api: Client;
-  let bundle: Json;
+  let bundle: Bundle;
   before(async () => {
     mailbox = await openMailbox();
     server = await startTestServer(mailbox.env);
@@ -34,10 +51,8 @@ describe("evidence before a court", () => {
     }
     bundle = await eventually("a checkpoint covers both", async () => {
       const answer = await api.get(`/signatures/${made.signature_id}/evidence.json`);
-      const found: Json = JSON.parse(answer.bytes.toString());
-      return found.records.length === 2 && found.records.every((record: Json) => record.audit.proof !== null)
-        ? found
-        : null;
+      const found: Bundle = JSON.parse(answer.bytes.toString());
+      return found.records.length === 2 && found.records.every((record) => record.audit.proof !== null) ? found : null;
     });
   });
   after(async () => {
@@ -45,22 +60,22 @@ describe("evidence before a court", () => {
     await mailbox.close();
   });
 
-  /** What a stranger checks, with node:crypto alone. `published` is what the server told before, not the bundle. */
-  function refusalOf(given: Json, published: { keys: Json[]; logKey: string }): string | null {
+  /** What a stranger checks, with node:crypto alone. `known` is what the server told before, not the bundle. */
+  function refusalOf(given: Bundle, known: Known): string | null {
     try {
       for (const record of given.records) {
-        const pem = published.keys.find((key) => key.key_id === record.key_id)?.public_key_pem;
+        const pem = known.keys.find((key) => key["key_id"] === record.key_id)?.["public_key_pem"];
         if (pem === undefined) return "unknown key";
-        const text = Buffer.from(String(record.signed_text), "utf8");
+        const text = Buffer.from(record.signed_text, "utf8");
         if (!verify(null, text, createPublicKey(pem), Buffer.from(record.signature, "base64"))) return "signature";
-        const facts = JSON.parse(record.signed_text);
+        const facts: Json = JSON.parse(record.signed_text);
         if (facts.signature_id !== given.signature_id) return "another request";
         if (facts.document.document_id !== given.document_id) return "another document";
-        const { proof } = record.audit;
+        const proof = proofOf(record);
         const entry = sha256(Buffer.from(proof.salt, "base64"), proof.event);
-        if (checkProof(proof.tlog_proof, entry, readKey(published.logKey)).index !== proof.index) return "index";
-        readCheckpoint(proof.checkpoint, readKey(published.logKey));
-        const event = JSON.parse(proof.event);
+        if (checkProof(proof.tlog_proof, entry, readKey(known.logKey)).index !== proof.index) return "index";
+        readCheckpoint(proof.checkpoint, readKey(known.logKey));
+        const event: Json = JSON.parse(proof.event);
         if (event.details.evidence_sha256 !== sha256(text).toString("hex")) return "another record in the log";
         if (event.action !== "secufile.signDocument" || event.details.signer_id !== facts.signer.signer_id)
           return "another act";
@@ -71,23 +86,23 @@ describe("evidence before a court", () => {
     }
   }
 
-  async function published(): Promise<{ keys: Json[]; logKey: string }> {
+  async function published(): Promise<Known> {
     const { data } = expected(await clientOf(server.origin, "").get("/signature-keys"), 200);
     return { keys: data, logKey: bundle.audit_log_key };
   }
 
   test("SF-49 records, log and the checkpoint's signature verify with node:crypto and nothing of the server's code", async () => {
     assert.equal(refusalOf(bundle, await published()), null);
-    const [first, second] = bundle.records.map((record: Json) => JSON.parse(record.signed_text));
+    const [first, second] = bundle.records.map((record): Json => JSON.parse(record.signed_text));
     assert.deepEqual([first.typed_name, second.typed_name], ["Ada", "علی\u200cرضا"]);
     // The checkpoint by hand, as C2SP signed-note writes it: text, blank line, dash, name, key id and signature.
-    const note: string = bundle.records[0].audit.proof.checkpoint;
+    const { checkpoint: note } = proofOf(bundle.records[0]);
     const text = note.slice(0, note.indexOf("\n\n") + 1);
     const [, name, blob = ""] = note
       .slice(note.indexOf("\n\n") + 2)
       .trim()
       .split(" ");
-    const [keyName, keyId, ...rest] = String(bundle.audit_log_key).split("+");
+    const [keyName, keyId, ...rest] = bundle.audit_log_key.split("+");
     const raw = Buffer.from(rest.join("+"), "base64").subarray(1);
     const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") }, format: "jwk" });
     const signed = Buffer.from(blob, "base64");
@@ -98,30 +113,32 @@ describe("evidence before a court", () => {
 
   test("SF-49 whatever is changed, exchanged or left out, it no longer verifies", async () => {
     const known = await published();
-    const attacks: Readonly<Record<string, (copy: Json) => void>> = {
-      "another name": ({ records }) => (records[0].signed_text = records[0].signed_text.replace('"Ada"', '"Eve"')),
-      "another moment": ({ records }) =>
-        (records[0].signed_text = records[0].signed_text.replace('"signed_at":"2', '"signed_at":"3')),
-      "another hash": ({ records }) =>
-        (records[0].signed_text = records[0].signed_text.replace(/"ciphertext_sha256":"./, '"ciphertext_sha256":"_')),
-      "the other's signature": ({ records }) => (records[0].signature = records[1].signature),
-      "the other's place in the log": ({ records }) => (records[0].audit = records[1].audit),
-      "another key's id": ({ records }) => (records[0].key_id = "sgk_01KB2Q6V9XJ4M8T3RZ5C7D1E0F"),
+    const text =
+      (change: (text: string) => string) =>
+      (_copy: Bundle, [first]: readonly SignedRecord[]) => {
+        if (first !== undefined) first.signed_text = change(first.signed_text);
+      };
+    const place = (change: (proof: Proof) => void) => (copy: Bundle) => change(proofOf(copy.records[0]));
+    const attacks: Readonly<Record<string, (copy: Bundle, records: readonly SignedRecord[]) => void>> = {
+      "another name": text((one) => one.replace('"Ada"', '"Eve"')),
+      "another moment": text((one) => one.replace('"signed_at":"2', '"signed_at":"3')),
+      "another hash": text((one) => one.replace(/"ciphertext_sha256":"./, '"ciphertext_sha256":"_')),
+      "the other's signature": (_copy, [first, second]) => Object.assign(first ?? {}, { signature: second?.signature }),
+      "the other's place in the log": (_copy, [first, second]) => Object.assign(first ?? {}, { audit: second?.audit }),
+      "another key's id": (_copy, [first]) => Object.assign(first ?? {}, { key_id: "sgk_01KB2Q6V9XJ4M8T3RZ5C7D1E0F" }),
       "another request": (copy) => (copy.signature_id = "sig_01KB2Q6V9XJ4M8T3RZ5C7D1E0F"),
       "another document": (copy) => (copy.document_id = "doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F"),
-      "another event": ({ records }) =>
-        (records[0].audit.proof.event = records[0].audit.proof.event.replace("signDocument", "viewSignature")),
-      "another salt": ({ records }) => (records[0].audit.proof.salt = Buffer.alloc(32).toString("base64")),
-      "another index": ({ records }) => (records[0].audit.proof.index += 1),
-      "another root": ({ records }) => {
-        const { proof } = records[0].audit;
-        const root = proof.checkpoint.split("\n")[2];
+      "another event": place((proof) => (proof.event = proof.event.replace("signDocument", "viewSignature"))),
+      "another salt": place((proof) => (proof.salt = Buffer.alloc(32).toString("base64"))),
+      "another index": place((proof) => (proof.index += 1)),
+      "another root": place((proof) => {
+        const root = proof.checkpoint.split("\n")[2] ?? "";
         proof.tlog_proof = proof.tlog_proof.replace(root, Buffer.alloc(32).toString("base64"));
-      },
+      }),
     };
     for (const [name, attack] of Object.entries(attacks)) {
       const copy = structuredClone(bundle);
-      attack(copy);
+      attack(copy, copy.records);
       assert.notDeepEqual(copy, bundle, name);
       assert.notEqual(refusalOf(copy, known), null, name);
     }
@@ -129,8 +146,8 @@ describe("evidence before a court", () => {
 
   test("SF-49 evidence names no secret of the signing", () => {
     const text = JSON.stringify(bundle);
-    for (const { text: mail } of mailbox.mails) {
-      assert.equal(text.includes(linkIn({ to: "", text: mail }).slice("/sign/".length)), false);
+    for (const mail of mailbox.mails) {
+      assert.equal(text.includes(linkIn(mail).slice("/sign/".length)), false);
     }
     assert.doesNotMatch(text, /PRIVATE KEY|code_mac|token/i);
   });

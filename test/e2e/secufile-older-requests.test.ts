@@ -1,27 +1,17 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { pathToFileURL } from "node:url";
-import { migrate } from "../../src/platform/db/migrate.ts";
-import { sql } from "../../src/platform/db/sql.ts";
-import { createKeyring, SERVER_TENANT, type Keyring } from "../../src/platform/keys/keyring.ts";
-import { writeRootKey } from "../../src/platform/keys/root-key.ts";
-import { platformMigrations } from "../../src/platform/platform-migrations.ts";
-import { createTenant } from "../../src/platform/tenants/operations.ts";
-import { APP_ROLE, newRootKey } from "../support/backup-place.ts";
-import { createEmptyDatabase, openDatabase, testLog, type TestDatabase } from "../support/database.ts";
+import { createEmptyDatabase, type TestDatabase } from "../support/database.ts";
 import { linkIn, openMailbox, type Mailbox } from "../support/mailbox.ts";
+import { fillOlderPlace, OLDER } from "../support/older-place.ts";
 import { clientOf, expected, look, type Client } from "../support/secufile-client.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { visitorOf, type Visitor } from "../support/sign-visitor.ts";
 
-const SHIPPED = new URL("../../src/products/secufile/migrations/0001_documents.sql", import.meta.url);
-const STORED = "doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
-const PENDING = "doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0G";
-const WITHOUT_SIGNERS = "doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0H";
+const { stored: STORED, pending: PENDING } = OLDER;
 
 describe("requests that were made before there was a table for them", () => {
   let folder: string;
@@ -37,7 +27,7 @@ describe("requests that were made before there was a table for them", () => {
     folder = await mkdtemp(join(tmpdir(), "tabellion-older-"));
     mailbox = await openMailbox();
     database = await createEmptyDatabase();
-    const tenantId = await fillOlder();
+    const tenantId = await fillOlderPlace({ database, folder, links: { [STORED]: token, [PENDING]: pendingToken } });
     server = await startServer({ dataDirectory: join(folder, "data"), database, env: mailbox.env });
     visitor = visitorOf(server.origin);
     const operator = clientOf(server.origin, server.operatorToken);
@@ -51,63 +41,11 @@ describe("requests that were made before there was a table for them", () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** A place as the version before left it: its schema, its keys, an organisation with documents, signers and links. */
-  async function fillOlder(): Promise<string> {
-    const older = join(folder, "older");
-    await mkdir(older);
-    await mkdir(join(folder, "data"));
-    await copyFile(SHIPPED, join(older, "0001_documents.sql"));
-    await migrate({
-      ownerUrl: database.ownerUrl,
-      appRole: APP_ROLE,
-      folders: [...platformMigrations, { area: "secufile", folder: pathToFileURL(`${older}/`) }],
-      log: testLog,
-    });
-    const root = newRootKey();
-    await writeRootKey(join(folder, "data"), root);
-    const db = openDatabase(database, 2);
-    try {
-      const keyring = await createKeyring({ db, root });
-      const { id: tenantId } = await db.tenant(SERVER_TENANT, (tx) =>
-        createTenant(tx, keyring, { name: "Étude ancienne", isDemo: false, now: new Date() }),
-      );
-      await db.tenant(tenantId, async (tx) => {
-        for (const id of [STORED, PENDING, WITHOUT_SIGNERS]) {
-          const isStored = id === STORED;
-          await tx.run(sql`insert into secufile.documents (tenant_id, id, filename, content_type, bucket, object_key, status,
-              blob_ref, sha256, size_bytes, key_wrap, metadata, is_live, created_by, created_at)
-            values (${tenantId}, ${id}, ${`${id}.pdf`}, 'application/pdf', 'default', ${id}, ${isStored ? "stored" : "pending"},
-              ${isStored ? "blob" : null}, ${isStored ? randomBytes(32) : null}, ${isStored ? 7 : null}, 'k', '{}', true, 'crd_1',
-              '2026-01-02T03:04:05Z')`);
-        }
-        for (const id of [STORED, PENDING]) {
-          await tx.run(sql`insert into secufile.signers (tenant_id, document_id, position, email, role, name, signing_order, phone)
-            values (${tenantId}, ${id}, 1, ${`first-${id}@example.com`}, 'buyer', 'Ève', 1, '+33612345678'),
-                   (${tenantId}, ${id}, 50, ${`second-${id}@example.com`}, 'seller', null, 2, null)`);
-        }
-        await addLink(tx, keyring, { token, tenantId, id: STORED });
-        await addLink(tx, keyring, { token: pendingToken, tenantId, id: PENDING });
-      });
-      return tenantId;
-    } finally {
-      await db.close();
-    }
-  }
-
-  type Tx = Parameters<Parameters<ReturnType<typeof openDatabase>["tenant"]>[1]>[0];
-  async function addLink(tx: Tx, keyring: Keyring, of: { token: string; tenantId: string; id: string }): Promise<void> {
-    await tx.run(sql`insert into secufile.sign_links (token_mac, tenant_id, document_id, created_at)
-      values (${keyring.mac("link-tokens", of.token)}, ${of.tenantId}, ${of.id}, now())`);
-  }
-
   test("SF-20 each document with signers is a request of its own, open and with all that was known of them", async () => {
     const { data } = expected(await api.get("/signatures"), 200);
+    const rowsOf: readonly Record<string, string>[] = data;
     assert.deepEqual(
-      data.map((row: { document_id: string; signature_id: string; status: string }) => [
-        row.document_id,
-        row.signature_id.slice(4),
-        row.status,
-      ]),
+      rowsOf.map((row) => [row["document_id"], row["signature_id"]?.slice(4), row["status"]]),
       [STORED, PENDING].map((id) => [id, id.slice(4), "pending"]),
     );
     const [first, second] = data[0].signers;

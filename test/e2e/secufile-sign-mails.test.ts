@@ -175,5 +175,12 @@ describe("mails to signers", () => {
     assert.match(limited.headers.get("content-type") ?? "", /^text\/html/);
     assert.match(limited.text, /No more codes can be sent/);
     assert.deepEqual((await codes())[0], earlier);
+    const outcomes = await look(
+      server.database.superUrl,
+      `select event::json ->> 'outcome' as outcome from platform.audit_events
+        where action = 'secufile.sendCode' and resource_id = $1`,
+      [id],
+    );
+    assert.deepEqual(outcomes.map(({ outcome }) => String(outcome)).toSorted(), ["failed", "success"]);
   });
 });

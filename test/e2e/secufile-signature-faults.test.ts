@@ -115,7 +115,7 @@ describe("signature requests when things go wrong", () => {
     await mailbox.mailTo(email, 3);
     const links = [linkIn(mail), linkIn(await mailbox.mailTo(email, 3))];
     const seen = await Promise.all(links.map(async (link) => (await visitor.look(link)).status));
-    assert.deepEqual(seen.toSorted(), [200, 410]);
+    assert.deepEqual(new Set(seen), new Set([200, 410]));
     const fresh = links[seen.indexOf(200)] ?? "";
     assert.match((await visitor.send(fresh, SIGN)).text, /You have signed/);
     await second.stop();

@@ -1,6 +1,7 @@
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { SMTPServer } from "smtp-server";
+import { SMTPServer, type SMTPServerOptions } from "smtp-server";
 
 /** A mail as it came; `text` and `html` are its two forms, `html` empty where there is one only. */
 export type Mail = { readonly to: string; readonly subject: string; readonly text: string; readonly html: string };
@@ -17,11 +18,16 @@ export type Mailbox = {
 
 const LIMIT_MS = 60_000;
 
-export async function openMailbox(): Promise<Mailbox> {
+type Login = { readonly user: string; readonly password: string };
+
+const certificate = (name: string): URL =>
+  new URL(`../../src/platform/outbound/test-certificates/${name}`, import.meta.url);
+
+/** With a login: only after STARTTLS, and only for who knows it. */
+export async function openMailbox(login: Login | null = null): Promise<Mailbox> {
   const mails: Mail[] = [];
   const server = new SMTPServer({
-    authOptional: true,
-    disabledCommands: ["STARTTLS", "AUTH"],
+    ...(login === null ? { authOptional: true, disabledCommands: ["STARTTLS", "AUTH"] } : guarded(login)),
     logger: false,
     closeTimeout: 100,
     onData(stream, session, done) {
@@ -43,7 +49,15 @@ export async function openMailbox(): Promise<Mailbox> {
   const place = server.server.address();
   if (place === null || typeof place === "string") throw new Error("the mailbox has no port");
   return {
-    env: { TABELLION_SMTP_URL: `smtp://127.0.0.1:${place.port}?tls=off`, TABELLION_MAIL_FROM: "sign@tabellion.test" },
+    env: {
+      TABELLION_MAIL_FROM: "sign@tabellion.test",
+      ...(login === null
+        ? { TABELLION_SMTP_URL: `smtp://127.0.0.1:${place.port}?tls=off` }
+        : {
+            TABELLION_SMTP_URL: `smtp://${login.user}:${login.password}@127.0.0.1:${place.port}`,
+            NODE_EXTRA_CA_CERTS: certificate("authority.pem").pathname,
+          }),
+    },
     mails,
     async mailTo(address, count = 1) {
       const endsAt = Date.now() + LIMIT_MS;
@@ -55,6 +69,17 @@ export async function openMailbox(): Promise<Mailbox> {
       }
     },
     close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}
+
+function guarded({ user, password }: Login): SMTPServerOptions {
+  return {
+    cert: readFileSync(certificate("localhost.test.pem")),
+    key: readFileSync(certificate("localhost.test-key.pem")),
+    onAuth(auth, _session, done) {
+      const isRight = auth.username === user && auth.password === password;
+      done(isRight ? null : new Error("the login is wrong"), isRight ? { user } : undefined);
+    },
   };
 }
 
@@ -89,7 +114,7 @@ function partOf(raw: string, form: "plain" | "html"): string {
 }
 
 /** The path of the link in a mail to a signer. */
-export function linkIn(mail: Mail): string {
+export function linkIn(mail: Pick<Mail, "text"> & Partial<Mail>): string {
   const path = /https?:\/\/[^/\s]+(\/sign\/[A-Za-z0-9_-]{43})(?![A-Za-z0-9_-])/.exec(mail.text)?.[1];
   if (path === undefined) throw new Error(`a mail without a link: ${mail.text}`);
   return path;

@@ -48,6 +48,12 @@ export function toAppError(error: unknown, log: Log): AppError {
     return platformError("unauthorized", "The organisation of this token is gone.");
   const known = fromFastify(error);
   if (known !== null) return known;
+  if (sqlState(error) === LOCK_NOT_AVAILABLE) {
+    log.warn({ error }, "a row was locked for longer than a request may wait");
+    return platformError("unavailable", "Another request holds what this one needs; try again.", {
+      retryAfterSeconds: 1,
+    });
+  }
   if (isDatabaseAway(error)) {
     log.error({ error }, "the database does not answer");
     return platformError("unavailable", "The server cannot reach its database; try again.", { retryAfterSeconds: 5 });
@@ -73,6 +79,8 @@ function fromFastify(error: unknown): AppError | null {
   }
 }
 
+/** With its audit row a transaction gets a limit for every lock that it waits for. */
+const LOCK_NOT_AVAILABLE = "55P03";
 const AWAY = /^(?:ECONNREFUSED|ECONNRESET|ENOENT|EPIPE|ETIMEDOUT|57P0[1-3]|08...|53...)$/;
 
 function isDatabaseAway(error: unknown): boolean {

@@ -103,12 +103,7 @@ export const secufileEvents = {
   "signature.declined": {
     summary: "A signer declined, which ends the request.",
     data: signature,
-    example: {
-      ...signatureExample,
-      status: "declined",
-      signer: { ...signerExample, state: "declined" },
-      reason: "The price is not the agreed one.",
-    },
+    example: { ...signatureExample, status: "declined", signer: { ...signerExample, state: "declined" } },
   },
   "signature.completed": {
     summary: "All signers have signed.",

@@ -332,7 +332,7 @@ export const signatureKeys = z.strictObject({
 });
 
 /** `lang` switches the language of the page; anything else is left alone, because mail programs add to links. */
-export const signPageQuery = z.object({
+export const signPageQuery = z.looseObject({
   lang: z.union([z.string().max(2_000), z.array(z.string().max(2_000)).max(100)]).optional(),
 });
 

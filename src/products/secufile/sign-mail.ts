@@ -20,7 +20,10 @@ type Invitation = {
   readonly isReminder: boolean;
 };
 
-const day = (at: Date): string => `${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+function dayOf(locale: Locale, at: Date): string {
+  const [date = "", time = ""] = at.toISOString().slice(0, 16).split("T");
+  return locale === "fr" ? `${date.split("-").toReversed().join("/")} à ${time} UTC` : `${date} ${time} UTC`;
+}
 
 /** The mail that carries a signer's own link. */
 export function invitationMail(locale: Locale, facts: Invitation): SignMail {
@@ -34,7 +37,7 @@ export function invitationMail(locale: Locale, facts: Invitation): SignMail {
       paragraphs: [
         `${sender} vous demande de signer « ${filename} » en tant que : ${role}.`,
         ...(message === null ? [] : [`Message de l’expéditeur :\n${message}`]),
-        `Ce lien vous est personnel : ne le transmettez à personne. Il est valable jusqu’au ${day(facts.expiresAt)}, ou jusqu’à l’envoi d’un lien plus récent.`,
+        `Ce lien vous est personnel : ne le transmettez à personne. Il est valable jusqu’au ${dayOf(locale, facts.expiresAt)}, ou jusqu’à l’envoi d’un lien plus récent.`,
       ],
       action: { label: "Ouvrir la demande", url },
       footer: "Si vous n’attendiez pas cette demande, vous pouvez ignorer ce message.",
@@ -46,7 +49,7 @@ export function invitationMail(locale: Locale, facts: Invitation): SignMail {
     paragraphs: [
       `${sender} asks you to sign “${filename}” as: ${role}.`,
       ...(message === null ? [] : [`Message from the sender:\n${message}`]),
-      `This link is your own; pass it on to nobody. It works until ${day(facts.expiresAt)}, or until a newer link is sent.`,
+      `This link is your own; pass it on to nobody. It works until ${dayOf(locale, facts.expiresAt)}, or until a newer link is sent.`,
     ],
     action: { label: "Open the request", url },
     footer: "If you did not expect this request, you can ignore this message.",

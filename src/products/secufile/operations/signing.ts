@@ -13,6 +13,7 @@ import { codeMail, codeSms } from "../sign-mail.ts";
 import type { Notice, SignPage, Typed } from "../sign-view.ts";
 import { codeChannel, dueSigners, isOpenStatus, statusAt, statusOf } from "../signature.ts";
 import {
+  findSignature,
   insertSignatureSigners,
   listSignatureSigners,
   lockSignature,
@@ -130,9 +131,29 @@ async function actOrWait(call: OpenCall, link: OpenLink, acting: Acting): Promis
     return await act(call, link, acting);
   } catch (error) {
     if (!isAppError(error, "notify", "too_many_notifications")) throw error;
-    call.log.warn({ signature: link.signature_id }, "no signing code was sent: the organisation's hour is used up");
+    await noteUnsentCode(call, link, acting.visitor);
     return "code_limited";
   }
+}
+
+/** So that the organisation finds out why a signer cannot go on. */
+async function noteUnsentCode(call: OpenCall, link: OpenLink, visitor: Visitor): Promise<void> {
+  const { tenant_id: tenantId, signature_id: signatureId } = link;
+  await call.services.db.tenant(tenantId, async (tx) => {
+    const [row, signers] = await Promise.all([
+      findSignature(tx, tenantId, signatureId),
+      listSignatureSigners(tx, tenantId, [signatureId]),
+    ]);
+    const signer = signers.find(({ id }) => id === link.signer_id);
+    if (row === null || signer === undefined) return;
+    const change = { tenantId, now: call.now, actor: actorOf(call, signer) };
+    const reason = "the organisation's messages of the hour are used up";
+    await noteSignature(tx, change, row, {
+      operation: "sendCode",
+      outcome: "failed",
+      details: { ...detailsOf({ signer, visitor }), channel: row.required_code, reason },
+    });
+  });
 }
 
 /** One transaction; the request is locked, so that of acts that race one comes first and the others see it. */
@@ -176,7 +197,7 @@ async function open(tx: Tx, one: Act): Promise<null> {
   return null;
 }
 
-function detailsOf({ signer, visitor }: Act): Record<string, unknown> {
+function detailsOf({ signer, visitor }: Pick<Act, "signer" | "visitor">): Record<string, unknown> {
   return { signer_id: signer.id, user_agent: visitor.userAgent };
 }
 
@@ -279,6 +300,7 @@ async function signDocument(tx: Tx, one: Act): Promise<Notice | null> {
   return null;
 }
 
+/** The reason is for the sender's eyes: it is kept sealed, and neither in the event nor in the log, which are in clear. */
 async function decline(tx: Tx, one: Act): Promise<Notice | null> {
   const { form, change, row, link, signer } = one;
   if (!isPlainText(form.reason, MAX_REASON)) return "reason_missing";
@@ -289,11 +311,10 @@ async function decline(tx: Tx, one: Act): Promise<Notice | null> {
     type: "signature.declined",
     status: "declined",
     signer: { ...signer, state: "declined" },
-    reason: form.reason,
   });
   await noteSignature(tx, change, row, {
     operation: "declineSignature",
-    details: { ...detailsOf(one), reason: form.reason },
+    details: { ...detailsOf(one), reason_sha256: sha256Hex(form.reason) },
   });
   await enqueueNews(tx, change.tenantId, row.id);
   return null;
