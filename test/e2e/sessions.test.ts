@@ -312,6 +312,19 @@ describe("one-time codes and stepping up, on two processes", () => {
     const stale = clientOf(world.two.origin, later.access_token);
     expectedProblem(await stale.post("/tokens", order), 403, "step_up_required");
     expectedProblem(await stale.post("/v1/members/invitations", { email: "x@example.org" }), 403, "step_up_required");
+    const id = "01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
+    for (const [method, path] of [
+      ["POST", `/tokens/tok_${id}/rotate`],
+      ["POST", `/documents/doc_${id}/key-release`],
+      ["POST", `/webhooks/whk_${id}/rotate-secret`],
+      ["PATCH", `/v1/members/mem_${id}`],
+      ["DELETE", `/v1/members/mem_${id}`],
+      ["POST", "/v1/auth/totp"],
+      ["DELETE", "/v1/auth/totp"],
+      ["POST", "/v1/auth/recovery-codes"],
+    ] as const) {
+      expectedProblem(await stale.call(method, path, { body: {} }), 403, "step_up_required");
+    }
     expected(await stale.get("/documents"), 200);
     expectedProblem(await stale.post("/v1/auth/step-up", { password: "not the password" }), 422, "code_wrong");
     const fresh = expected(await stale.post("/v1/auth/step-up", { password: PASSWORD }), 200);
