@@ -42,6 +42,7 @@ import type { Product, Services } from "./platform/product.ts";
 import { listen } from "./platform/server/listen.ts";
 import { createMetrics, type Metrics } from "./platform/server/metrics.ts";
 import { withMembers } from "./platform/sessions/member-check.ts";
+import { noteDisabledWebhook } from "./platform/members/operations/webhook-mails.ts";
 import { createPeople } from "./platform/sessions/people.ts";
 import { listTenantIds } from "./platform/tenants/store.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
@@ -208,7 +209,12 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
     isAlone: config.databaseUrl === null,
   });
   stops.push(() => sequencer.stop());
-  const webhooks = startWebhooks({ services, products, isAlone: config.databaseUrl === null });
+  const webhooks = startWebhooks({
+    services,
+    products,
+    isAlone: config.databaseUrl === null,
+    onDisabled: noteDisabledWebhook,
+  });
   stops.push(() => webhooks.stop());
   const streams = startAuditStreams({ services, families: auditSenders, isAlone: config.databaseUrl === null });
   stops.push(() => streams.stop());

@@ -55,3 +55,32 @@ export function linkMail(
   const purpose = kind === "invitation" ? "platform.memberInvitation" : "platform.passwordReset";
   return { to, locale, subject: title, text: layout.text, html: layout.html, purpose, at, expiresAt };
 }
+
+const disabledWords = {
+  en: {
+    title: "A webhook was disabled",
+    text: (id: string) => `Deliveries to the webhook ${id} do not arrive, so nothing is sent to it any more.`,
+    reason: (reason: string) => `Why: ${reason}`,
+    footer: "Enable it once its receiver answers again. What was not delivered can be sent once more.",
+  },
+  fr: {
+    title: "Un webhook a été désactivé",
+    text: (id: string) => `Les envois au webhook ${id} n’arrivent pas : plus rien ne lui est envoyé.`,
+    reason: (reason: string) => `Motif : ${reason}`,
+    footer: "Réactivez-le dès que son récepteur répond. Ce qui n’a pas été remis peut être renvoyé.",
+  },
+} as const;
+
+/** A mail to whoever looks after the webhooks of an organisation. It names no address: those are secrets. */
+export function disabledWebhookMail(mail: {
+  to: string;
+  locale: MemberLocale;
+  endpointId: string;
+  reason: string;
+  at: Date;
+}): NewMail {
+  const { to, locale, endpointId, reason, at } = mail;
+  const { title, text, reason: why, footer } = disabledWords[locale];
+  const layout = mailLayout(locale, { title, paragraphs: [text(endpointId), why(reason)], footer });
+  return { to, locale, subject: title, text: layout.text, html: layout.html, purpose: "platform.webhookDisabled", at };
+}
