@@ -146,7 +146,9 @@ describe("evidence before a court", () => {
 
   test("SF-49 evidence names no secret of the signing", () => {
     const text = JSON.stringify(bundle);
-    for (const mail of mailbox.mails) {
+    const invitations = mailbox.mails.filter((mail) => mail.text.includes("/sign/"));
+    assert.ok(invitations.length > 0);
+    for (const mail of invitations) {
       assert.equal(text.includes(linkIn(mail).slice("/sign/".length)), false);
     }
     assert.doesNotMatch(text, /PRIVATE KEY|code_mac|token/i);
