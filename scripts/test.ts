@@ -11,6 +11,7 @@ import { startTestCluster } from "../test/support/database.ts";
 
 const UNIT = ["src/**/*.test.ts", "cli/**/*.test.ts", "test/*.test.ts"];
 const END_TO_END = ["test/e2e/*.test.ts"];
+const UNIT_PROCESSES = 2;
 
 const named = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), "tabellion-test-"));
@@ -21,14 +22,23 @@ let failures = 0;
 try {
   const unit = named.length > 0 ? named.filter((file) => !file.includes("e2e")) : globSync(UNIT);
   const endToEnd = named.length > 0 ? named.filter((file) => file.includes("e2e")) : globSync(END_TO_END);
-  // One process for the small ones saves a start each; those that start servers run beside each other.
-  failures += await run(["--test-isolation=none"], unit.toSorted());
+  // Few processes for the small ones save a start each; those that start servers run beside each other.
+  const shares = sharesOf(unit.toSorted());
+  for (const failed of await Promise.all(shares.map((files) => run(["--test-isolation=none"], files))))
+    failures += failed;
   failures += await run(["--test-concurrency=2"], endToEnd.toSorted());
 } finally {
   await cluster?.stop();
   await rm(folder, { recursive: true, force: true });
 }
 process.exit(failures === 0 ? 0 : 1);
+
+/** Every other file: neighbours, which are slow alike, are parted. */
+function sharesOf(files: readonly string[]): string[][] {
+  return Array.from({ length: UNIT_PROCESSES }, (_, share) =>
+    files.filter((_file, index) => index % UNIT_PROCESSES === share),
+  );
+}
 
 async function run(options: readonly string[], files: readonly string[]): Promise<number> {
   if (files.length === 0) return 0;
