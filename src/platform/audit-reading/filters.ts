@@ -56,7 +56,7 @@ export function askedOf(query: FilterQuery): Readonly<Record<string, string>> {
   return Object.fromEntries(asked.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
-const INSTANT = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+const INSTANT = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
 
 /** An instant of a query, or null when it was not given. Throws `validation_failed` for what is none. */
 export function instantOf(parameter: string, text: string | undefined): Date | null {

@@ -142,7 +142,8 @@ function exportRoute(reading: Reading, at: At): Route<Call> {
       "its verifier key and a signed checkpoint, every record its canonical text, salt and inclusion path, and the last line " +
       "a signature over all bytes before it.",
     query: exportQuery,
-    answer: { kind: "raw", status: 200, contentType: "application/octet-stream", description: "Records, one a line." },
+    // That of the format, or of server-sent events.
+    answer: { kind: "raw", status: 200, contentType: "*/*", description: "Records, one a line." },
     errors: [errors.audit_followers_exceeded, errors.audit_not_signed],
     handle: async (call, { query, headers }) => rawOf(await exportAudit(call, reading, query, headers)),
   });
