@@ -51,7 +51,7 @@ export async function createDocument(call: Call, request: CreateDocumentRequest)
     Promise.all([
       insertDocument(tx, tenantId, rowOf(call, id, request)),
       ...(signers.length > 0 ? [insertSigners(tx, tenantId, id, signers.map(signerRow))] : []),
-      ...(requested === null ? [] : [insertRequest(tx, call, requested)]),
+      ...(requested === null ? [] : [insertRequest(tx, call, { ...requested, isContentStored: false })]),
       recordAudit(tx, tenantId, entryOf(call, "createDocument", { id, ...request }, { signers: signers.length })),
       ...(request.ciphertext_url === undefined ? [] : [enqueueFetch(tx, tenantId, id)]),
     ]),

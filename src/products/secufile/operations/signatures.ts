@@ -71,9 +71,16 @@ function refuseMissingPhones(signers: CreateSignatureRequest["signers"]): void {
   if (fields.length > 0) throw platformError("validation_failed", "A code by SMS needs telephone numbers.", { fields });
 }
 
-/** Writes the request, its link and what is to happen later. Nobody is written to before the content is stored. */
-export async function insertRequest(tx: Tx, call: Call, requested: RequestedSignature): Promise<void> {
-  const { row, link, signers } = requested;
+/**
+ * Writes the request, its link and what is to happen later. Nobody is written to before the content is stored: where it
+ * is not, whoever stores it has the signers invited.
+ */
+export async function insertRequest(
+  tx: Tx,
+  call: Call,
+  requested: RequestedSignature & { readonly isContentStored: boolean },
+): Promise<void> {
+  const { row, link, signers, isContentStored } = requested;
   const { tenantId } = call.caller;
   const change: Change = { tenantId, now: call.now, actor: actorOf(call) };
   const reminders = row.reminder_days
@@ -99,7 +106,7 @@ export async function insertRequest(tx: Tx, call: Call, requested: RequestedSign
     link.insert(tx, tenantId, { signatureId: row.id, signerId: null, now: call.now }),
     tellSignature(tx, change, row, { type: "signature.requested", status: "pending" }),
     noteSignature(tx, change, row, { operation: "createSignature", details: { signers: signers.length } }),
-    enqueueInvitation(tx, tenantId, row.id),
+    ...(isContentStored ? [enqueueInvitation(tx, tenantId, row.id)] : []),
     enqueueExpiry(tx, tenantId, row),
     ...reminders.map((runAt) => enqueueInvitation(tx, tenantId, row.id, { isReminder: true, runAt })),
   ]);
@@ -120,7 +127,7 @@ export async function createSignature(
       throw secufileError("document_failed", "The content of this document could not be stored; nobody can sign it.");
     }
     const requested = newSignature(call, document, request);
-    await insertRequest(tx, call, requested);
+    await insertRequest(tx, call, { ...requested, isContentStored: document.status === "stored" });
     return {
       signature_id: requested.row.id,
       signature_url: requested.link.url,
