@@ -44,6 +44,7 @@ describe("the followed audit log", () => {
       const order = { filename, key_wrap: "vault://kms/key/1" };
       const answer = await client.post("/documents", order, { "idempotency-key": key }).catch(() => null);
       if (answer?.status === 201) return String(answer.body.document_id);
+      // The server is being started anew; nothing tells a client when.
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     throw new Error("no answer came");
@@ -68,6 +69,7 @@ describe("the followed audit log", () => {
         const isDone = (came: readonly ServerSentEvent[]): boolean => events.length + came.length >= size.wanted;
         const part = await follow(client, "", { lastEventId, isDone }).catch(() => null);
         if (part === null) {
+          // As any reader does that lost its server: a pause, then it goes on from the last id.
           await new Promise((resolve) => setTimeout(resolve, 20));
           continue;
         }
