@@ -10,7 +10,16 @@ import type { Log } from "../log/log.ts";
 import { ClusterLock, isOwned } from "./cluster-lock.ts";
 import type { Location } from "./location.ts";
 import type { Passwords } from "./passwords.ts";
-import { endPostgres, isAbandoned, isLivePostgres, readPostmasterPid, untilNobodyWorksOn } from "./postgres-process.ts";
+import {
+  endPostgres,
+  isAbandoned,
+  isLivePostgres,
+  isPostmasterAlive,
+  readLocks,
+  readPostmasterPid,
+  removeStaleLocks,
+  untilNobodyWorksOn,
+} from "./postgres-process.ts";
 
 /** Another process works on the same data folder. */
 export class AlreadyRunningError extends StartError {
@@ -132,7 +141,8 @@ export class EmbeddedServer {
     try {
       await this.spawn();
     } catch (error) {
-      if (await isOwned(this.superUrl)) throw this.alreadyRunning();
+      // One that was faster may not have taken its lock yet; whatever was left behind is gone by now.
+      if ((await isPostmasterAlive(this.cluster)) || (await isOwned(this.superUrl))) throw this.alreadyRunning();
       throw error;
     }
     // Where another was faster, ours has ended and the one that answered is not ours.
@@ -261,6 +271,8 @@ export class EmbeddedServer {
 
   /** Stops a server that a killed process left running on this cluster, unless a live process owns it. */
   async stopOrphan(): Promise<void> {
+    const socketLock = join(this.location.socketFolder, `.s.PGSQL.${SOCKET_PORT}.lock`);
+    const locks = readLocks([join(this.cluster, "postmaster.pid"), socketLock]);
     const pid = await readPostmasterPid(this.cluster);
     if (pid !== null && (await isLivePostgres(pid))) {
       await this.refuseOwned(pid);
@@ -268,17 +280,8 @@ export class EmbeddedServer {
     }
     // It may live where its number means nothing to us, as in another container with the same volume.
     if (await isOwned(this.superUrl)) throw this.alreadyRunning();
-    await this.removeStaleLocks();
-  }
-
-  /**
-   * PostgreSQL refuses to start while the number in a lock file belongs to any process: after a reboot to another
-   * program, after a kill to a dead process that nobody collects.
-   */
-  private async removeStaleLocks(): Promise<void> {
     await untilNobodyWorksOn(this.cluster);
-    await rm(join(this.cluster, "postmaster.pid"), { force: true });
-    await rm(join(this.location.socketFolder, `.s.PGSQL.${SOCKET_PORT}.lock`), { force: true });
+    removeStaleLocks(locks);
   }
 
   private async refuseOwned(pid: number): Promise<void> {

@@ -4,7 +4,7 @@ import { isOwned } from "./cluster-lock.ts";
 import { APP, DATABASE, EmbeddedServer, OWNER, urlOf, type EmbeddedOptions } from "./embedded-server.ts";
 import { findLocation, locate, noteLocation } from "./location.ts";
 import { findPasswords, readPasswords } from "./passwords.ts";
-import { isLivePostgres, readPostmasterPid } from "./postgres-process.ts";
+import { isPostmasterAlive } from "./postgres-process.ts";
 
 /** A PostgreSQL of our own, running below the data folder. */
 export type EmbeddedPostgres = {
@@ -67,9 +67,4 @@ export async function embeddedUrls(dataDirectory: string): Promise<RunningPostgr
     await delay(POLL_MS);
   }
   return null;
-}
-
-async function isPostmasterAlive(cluster: string): Promise<boolean> {
-  const pid = await readPostmasterPid(cluster);
-  return pid !== null && (await isLivePostgres(pid));
 }

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -22,6 +22,12 @@ export async function readPostmasterPid(cluster: string): Promise<number | null>
 /** Whether `pid` is a PostgreSQL that runs; after a reboot the number may belong to something else. */
 export async function isLivePostgres(pid: number): Promise<boolean> {
   return isAlive(pid) && (await isPostgres(pid));
+}
+
+/** Whether the PostgreSQL that `postmaster.pid` names runs. */
+export async function isPostmasterAlive(cluster: string): Promise<boolean> {
+  const pid = await readPostmasterPid(cluster);
+  return pid !== null && (await isLivePostgres(pid));
 }
 
 function isAlive(pid: number): boolean {
@@ -81,6 +87,30 @@ async function isSharedMemoryUsed(cluster: string): Promise<boolean> {
   const rows = table.split("\n").map((row) => row.trim().split(/\s+/));
   // Columns: key, id, rights, size, maker, last user, how many use it.
   return rows.some((row) => row[0] === key && row[1] === id && Number(row[6]) > 0);
+}
+
+/** The process that each of PostgreSQL's lock files names now, for `removeStaleLocks`; null where there is no file. */
+export function readLocks(files: readonly string[]): ReadonlyMap<string, string | null> {
+  return new Map(files.map((file) => [file, readHolder(file)]));
+}
+
+/**
+ * PostgreSQL refuses to start while the number in a lock file belongs to any process: after a reboot to another
+ * program, after a kill to a dead process that nobody collects. A lock that changed hands since it was read is of another
+ * start at the same moment and stays: without it two would write to one cluster.
+ */
+export function removeStaleLocks(found: ReadonlyMap<string, string | null>): void {
+  for (const [file, holder] of found) {
+    if (holder !== null && readHolder(file) === holder) rmSync(file, { force: true });
+  }
+}
+
+function readHolder(file: string): string | null {
+  try {
+    return readFileSync(file, "utf8").split("\n")[0] ?? "";
+  } catch {
+    return null;
+  }
 }
 
 /** Fast shutdown (SIGINT): open transactions are rolled back, committed ones are safe; SIGQUIT when that takes too long. */
