@@ -3,8 +3,9 @@
  * TEST_POSTGRES_URL, a superuser's URL, uses another server instead, of PostgreSQL 15 or newer.
  */
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { globSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startTestCluster } from "../test/support/database.ts";
@@ -29,6 +30,7 @@ try {
   failures += await run(["--test-concurrency=2"], endToEnd.toSorted());
 } finally {
   await cluster?.stop();
+  if (failures > 0) await tellFailures();
   // A process that is ending may still be writing down what it has compiled.
   await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
 }
@@ -41,9 +43,21 @@ function sharesOf(files: readonly string[]): string[][] {
   );
 }
 
+/** Once more at the end, where whoever reads the end of a long output finds them. */
+async function tellFailures(): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith("failures-"));
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+  process.stdout.write(`\nwhat failed:\n${texts.join("") || "a process of the tests ended by itself\n"}`);
+}
+
 async function run(options: readonly string[], files: readonly string[]): Promise<number> {
   if (files.length === 0) return 0;
-  const child = spawn(process.execPath, ["--test", "--test-force-exit", ...options, ...files], {
+  const reporters = [
+    ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
+    ...["--test-reporter=./test/support/failures-reporter.ts"],
+    `--test-reporter-destination=${join(folder, `failures-${randomUUID()}`)}`,
+  ];
+  const child = spawn(process.execPath, ["--test", "--test-force-exit", ...reporters, ...options, ...files], {
     stdio: "inherit",
     env: { ...process.env, TEST_POSTGRES_URL: superUrl, NODE_COMPILE_CACHE: join(folder, "compiled") },
   });
