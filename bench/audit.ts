@@ -16,7 +16,7 @@ import { noteSigner, proofText, signCheckpoint } from "../src/platform/tlog/note
 import { openTilesOf, TileWriter, type StoredTile } from "../src/platform/tlog/tile-writer.ts";
 import { TreeReader } from "../src/platform/tlog/tree-reader.ts";
 import { auditWorld, type AuditWorld } from "../test/support/audit-world.ts";
-import { startTestCluster } from "../test/support/database.ts";
+import { startTestCluster, useCluster } from "../test/support/database.ts";
 import { figuresOf, sampleOf, tell } from "./support/measuring.ts";
 
 const isShort = process.argv.includes("--short");
@@ -30,7 +30,7 @@ const GOAL_CHECKPOINT_MS = 2_000;
 
 const folder = await mkdtemp(join(tmpdir(), "tabellion-bench-"));
 const cluster = await startTestCluster(folder);
-process.env["TEST_POSTGRES_URL"] = cluster.superUrl;
+await useCluster(cluster.superUrl);
 try {
   console.log(`${cpus().length} cores: writers, sequencer and PostgreSQL share them`);
   const world = await auditWorld();

@@ -17,7 +17,7 @@ import {
   fillTenant,
   workingPlace,
 } from "../test/support/backup-place.ts";
-import { startTestCluster, testLog } from "../test/support/database.ts";
+import { startTestCluster, testLog, useCluster } from "../test/support/database.ts";
 
 /*
  * Speed of backup, verification and restore, and of the encryption alone. Use: node bench/backup.ts [--short]. The
@@ -97,7 +97,7 @@ async function measure(ownName: string, rows: number, blobs: number, blobBytes: 
 
 const folder = await mkdtemp(join(tmpdir(), "tabellion-bench-"));
 const cluster = await startTestCluster(folder);
-process.env["TEST_POSTGRES_URL"] = cluster.superUrl;
+await useCluster(cluster.superUrl);
 try {
   console.log(`${availableParallelism()} processors`);
   const identity = await generateX25519Identity();

@@ -8,6 +8,7 @@ import {
   startTestCluster,
   testLog,
   type TestDatabase,
+  useCluster,
 } from "../test/support/database.ts";
 import { systemClock } from "../src/platform/clock/clock.ts";
 import type { Database } from "../src/platform/db/tx.ts";
@@ -97,7 +98,7 @@ function measureSmoothing(): void {
 const folder = await mkdtemp(join(tmpdir(), "bench-limits-"));
 const cluster = await startTestCluster(folder);
 try {
-  process.env["TEST_POSTGRES_URL"] = cluster.superUrl;
+  await useCluster(cluster.superUrl);
   const database = await createTestDatabase();
   await measureDatabase(database);
   await database.drop();

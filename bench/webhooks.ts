@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createWebhook } from "../src/platform/webhooks/operations/endpoints.ts";
 import { scope, World } from "../src/platform/webhooks/test-world.ts";
-import { startTestCluster } from "../test/support/database.ts";
+import { startTestCluster, useCluster } from "../test/support/database.ts";
 
 const GOAL_PER_SECOND = 500;
 const GOAL_P99_MS = 1_000;
@@ -50,7 +50,7 @@ async function beReceiver(): Promise<void> {
 async function measure(isShort: boolean): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "tabellion-bench-"));
   const cluster = await startTestCluster(folder);
-  process.env["TEST_POSTGRES_URL"] = cluster.superUrl;
+  await useCluster(cluster.superUrl);
   const world = await World.open();
   const receiver = fork(import.meta.filename, ["receiver"]);
   const arrivedAt = new Map<string, number>();

@@ -8,7 +8,7 @@ import { globSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startTestCluster } from "../test/support/database.ts";
+import { startTestCluster, useCluster } from "../test/support/database.ts";
 
 const UNIT = ["src/**/*.test.ts", "cli/**/*.test.ts", "test/*.test.ts"];
 const END_TO_END = ["test/e2e/*.test.ts"];
@@ -18,7 +18,7 @@ const named = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), "tabellion-test-"));
 const given = process.env["TEST_POSTGRES_URL"];
 const cluster = given === undefined ? await startTestCluster(folder) : null;
-const superUrl = given ?? cluster?.superUrl ?? "";
+const dropTemplate = await useCluster(given ?? cluster?.superUrl ?? "");
 let failures = 0;
 try {
   const unit = named.length > 0 ? named.filter((file) => !file.includes("e2e")) : globSync(UNIT);
@@ -29,6 +29,7 @@ try {
     failures += failed;
   failures += await run(["--test-concurrency=2"], endToEnd.toSorted());
 } finally {
+  await dropTemplate();
   await cluster?.stop();
   if (failures > 0) await tellFailures();
   // A process that is ending may still be writing down what it has compiled.
@@ -59,7 +60,7 @@ async function run(options: readonly string[], files: readonly string[]): Promis
   ];
   const child = spawn(process.execPath, ["--test", "--test-force-exit", ...reporters, ...options, ...files], {
     stdio: "inherit",
-    env: { ...process.env, TEST_POSTGRES_URL: superUrl, NODE_COMPILE_CACHE: join(folder, "compiled") },
+    env: { ...process.env, NODE_COMPILE_CACHE: join(folder, "compiled") },
   });
   // Stopped half-way, the tests end first; then the database and its folder go as after any run.
   const hand = (signal: NodeJS.Signals): void => void child.kill(signal);

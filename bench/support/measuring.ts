@@ -1,6 +1,6 @@
 import { cpus } from "node:os";
 import { startTestServer } from "../../test/support/server.ts";
-import { startTestCluster } from "../../test/support/database.ts";
+import { startTestCluster, useCluster } from "../../test/support/database.ts";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ export async function withServer(
 ): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "tabellion-bench-"));
   const cluster = await startTestCluster(folder);
-  process.env["TEST_POSTGRES_URL"] = cluster.superUrl;
+  await useCluster(cluster.superUrl);
   try {
     const server = await startTestServer({
       TABELLION_CHECK_RESPONSES: "0",

@@ -29,15 +29,17 @@ export const testLog = createLog("silent");
 
 type Cluster = { readonly superUrl: string; readonly template: string };
 
-let cluster: Promise<Cluster> | null = null;
+function givenCluster(): Cluster {
+  const { TEST_POSTGRES_URL: superUrl, TEST_POSTGRES_TEMPLATE: template } = process.env;
+  if (superUrl === undefined || template === undefined) {
+    throw new Error("tests with a database run by: npm test -- <file>");
+  }
+  return { superUrl, template };
+}
 
-/**
- * Clones the migrated template. The cluster is the one at TEST_POSTGRES_URL (a superuser's URL), as `npm test` gives
- * it.
- */
+/** Clones the migrated template: cluster and template are those that `npm test` names. */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  cluster ??= openCluster();
-  const { superUrl, template } = await cluster;
+  const { superUrl, template } = givenCluster();
   const name = `t_${randomBytes(8).toString("hex")}`;
   await statement(superUrl, `create database ${name} template ${template} owner ${OWNER}`);
   return {
@@ -50,8 +52,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
 
 /** An empty database, no table in it. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
-  cluster ??= openCluster();
-  const { superUrl } = await cluster;
+  const { superUrl } = givenCluster();
   const name = `t_${randomBytes(8).toString("hex")}`;
   await statement(superUrl, `create database ${name} owner ${OWNER}`);
   return {
@@ -70,12 +71,6 @@ export function openDatabase(database: TestDatabase, connections = 10): Database
   });
 }
 
-async function openCluster(): Promise<Cluster> {
-  const superUrl = process.env["TEST_POSTGRES_URL"];
-  if (superUrl === undefined) throw new Error("tests with a database run by: npm test -- <file>");
-  return { superUrl, template: await makeTemplate(superUrl) };
-}
-
 /** Starts a PostgreSQL for tests below `folder`; durable as in production, so that crash tests mean something. */
 export async function startTestCluster(folder: string): Promise<{ superUrl: string; stop(): Promise<void> }> {
   await chmod(folder, 0o755);
@@ -89,15 +84,20 @@ export async function startTestCluster(folder: string): Promise<{ superUrl: stri
   return { superUrl: server.superUrl, stop: () => server.stop() };
 }
 
-async function makeTemplate(superUrl: string): Promise<string> {
+/**
+ * Makes the migrated database that `createTestDatabase` clones, once for all processes that have this one's
+ * environment. Answers what drops it.
+ */
+export async function useCluster(superUrl: string): Promise<() => Promise<void>> {
   for (const role of [OWNER, APP]) {
     await statement(superUrl, `create role ${role} login password '${PASSWORD}'`).catch(ignoreExisting);
   }
   const template = `template_${randomBytes(8).toString("hex")}`;
   await statement(superUrl, `create database ${template} owner ${OWNER}`);
-  const ownerUrl = urlOf(superUrl, template, OWNER);
-  await migrateAll(ownerUrl);
-  return template;
+  await migrateAll(urlOf(superUrl, template, OWNER));
+  process.env["TEST_POSTGRES_URL"] = superUrl;
+  process.env["TEST_POSTGRES_TEMPLATE"] = template;
+  return () => statement(superUrl, `drop database ${template} with (force)`);
 }
 
 /** Brings an empty test database to the schema that the server would make. */
