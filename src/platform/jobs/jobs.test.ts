@@ -14,7 +14,7 @@ import { startJobs, type JobRunner, type JobRunnerOptions } from "./runner.ts";
 import { countJobs, updateWorkerBeats } from "./store/jobs.ts";
 
 const WAIT_LIMIT_MS = 10_000;
-const PACE = { pollMs: 20, beatMs: 50, deadAfterSeconds: 1, stopGraceMs: 100, writeDownMs: 1_000, restartMs: 20 };
+const PACE = { pollMs: 20, beatMs: 50, deadAfterSeconds: 60, stopGraceMs: 100, writeDownMs: 1_000, restartMs: 20 };
 
 type JobRow = {
   id: string;
@@ -232,11 +232,20 @@ describe("jobs", () => {
     await enqueue({ name: "test.hang" });
     const child = await startChild();
     await until(async () => (await rows())[0]?.locked_by !== null && (await rows()).length === 1);
-    await start([taking(runs)]);
+    const holder = (await rows())[0]?.locked_by ?? "";
+    const age = (): Promise<void> =>
+      superuser(`update platform.job_workers set beat_at = now() - interval '1 hour' where worker_id = '${holder}'`);
+    await age();
+    const beat = sql<{ isFresh: boolean }>`
+      select beat_at > now() - interval '1 minute' as "isFresh" from platform.job_workers where worker_id = ${holder}`;
+    await until(async () => (await db.directory((tx) => tx.one(beat)))?.isFresh === true);
     await superuser("update graphile_worker._private_jobs set locked_at = locked_at - interval '3 hours'");
-    await delay(1_200);
+    await start([taking(runs)]);
+    await delay(PACE.pollMs * 5);
     assert.equal(runs.length, 0, "it was taken from a process that lives");
     child.kill("SIGKILL");
+    await once(child, "exit");
+    await age();
     await until(() => runs.length === 1);
     assert.equal(runs[0]?.run.attempt, 2);
     await until(areAllDone);
@@ -246,7 +255,7 @@ describe("jobs", () => {
     const runs: Runs = [];
     await enqueue({ name: "test.hang" });
     await killHolding();
-    await start([taking(runs)], { isAlone: true, pace: { ...PACE, deadAfterSeconds: 3600 } });
+    await start([taking(runs)], { isAlone: true });
     await until(() => runs.length === 1);
   });
 

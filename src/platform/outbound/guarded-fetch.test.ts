@@ -224,15 +224,18 @@ test("a body that falls silent is cut off by the idle limit, one that drips by t
   const outbound = outboundFor(t);
   const silent = await outbound.fetch(`http://hook.test:${port}/silent`, { idleTimeoutMs: 40 });
   await assert.rejects(silent.readBody(10_000), { code: "timeout", message: /No byte/ });
-  const dripping = await outbound.fetch(`http://hook.test:${port}/drip`, { idleTimeoutMs: 50, totalTimeoutMs: 120 });
-  await assert.rejects(dripping.readBody(10_000), { code: "timeout", message: /120 ms/ });
+  const dripping = await outbound.fetch(`http://hook.test:${port}/drip`, {
+    idleTimeoutMs: 10_000,
+    totalTimeoutMs: 500,
+  });
+  await assert.rejects(dripping.readBody(10_000), { code: "timeout", message: /500 ms/ });
 });
 
 test("a reader that is slow itself is not taken for a silent far end", async (t) => {
   const port = await serveHttp(t, (_request, response) => response.end(Buffer.alloc(400_000)));
-  const response = await outboundFor(t).fetch(`http://hook.test:${port}/`, { idleTimeoutMs: 20 });
+  const response = await outboundFor(t).fetch(`http://hook.test:${port}/`, { idleTimeoutMs: 250 });
   const { promise: later, resolve } = Promise.withResolvers<void>();
-  setTimeout(resolve, 80); // a reader that pauses for four idle limits is what this test is about
+  setTimeout(resolve, 750); // a reader that pauses for three idle limits is what this test is about
   await later;
   assert.equal((await response.readBody(400_000)).length, 400_000);
 });
@@ -314,7 +317,7 @@ test("an answer that nobody reads ends with the total limit and harms nobody", a
     response.once("close", () => resolve());
     response.write(Buffer.alloc(300_000));
   });
-  const response = await outboundFor(t).fetch(`http://hook.test:${port}/`, { totalTimeoutMs: 60 });
+  const response = await outboundFor(t).fetch(`http://hook.test:${port}/`, { totalTimeoutMs: 500 });
   assert.equal(response.status, 200);
   await closed;
   assert.equal(response.body.destroyed, true);
