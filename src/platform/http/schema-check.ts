@@ -1,4 +1,4 @@
-import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
+import { Ajv2020 } from "ajv/dist/2020.js";
 import type { z } from "zod";
 import type { FieldError } from "../errors/errors.ts";
 import { isOfType, jsonSchemaOf, type JsonSchema } from "./openapi-schema.ts";
@@ -43,21 +43,22 @@ const thorough = newAjv({ useDefaults: true, allErrors: true });
 const answers = newAjv({ useDefaults: false, allErrors: true });
 
 /**
- * The parser of one part of a request, compiled from the very JSON Schema that is published. Strings are read as
- * numbers, booleans and lists only outside the body, where nothing else can be sent.
+ * The parser of one part of a request, compiled at its first use from the very JSON Schema that is published. Strings
+ * are read as numbers, booleans and lists only outside the body, where nothing else can be sent.
  */
 export function compileParser<S extends z.ZodObject>(schema: S, place: Place): Parser<z.output<S>> {
   const published = jsonSchemaOf(schema, "input", place);
-  const check = quick.compile<z.output<S>>(published);
-  const checkAll = lazily(() => thorough.compile(published));
+  const quickly = lazily(() => quick.compile<z.output<S>>(published));
+  const thoroughly = lazily(() => thorough.compile(published));
   return (input) => {
     const bounded = boundedCopy(place === "headers" ? declaredOnly(published, input) : input, place);
     if (!bounded.ok) return { ok: false, fields: [bounded.field] };
     const value = place === "body" ? bounded.value : withStringsRead(published, bounded.value);
+    const check = quickly();
     if (check(value)) return { ok: true, value };
     const errors = check.errors ?? [];
     if (bounded.valueCount > MAX_VALUES_FOR_ALL_FAULTS) return { ok: false, fields: fieldErrors(errors, place) };
-    const all = checkAll();
+    const all = thoroughly();
     all(value);
     return { ok: false, fields: fieldErrors(all.errors ?? errors, place) };
   };
@@ -65,8 +66,10 @@ export function compileParser<S extends z.ZodObject>(schema: S, place: Place): P
 
 /** Holds answers to their schema: what does not fit, or null. Neither fills in nor changes anything. */
 export function compileAnswerCheck(schema: z.ZodType): (answer: unknown) => string | null {
-  const check = answers.compile(jsonSchemaOf(schema, "output", "answer"));
+  const published = jsonSchemaOf(schema, "output", "answer");
+  const compiled = lazily(() => answers.compile(published));
   return (answer) => {
+    const check = compiled();
     if (check(answer)) return null;
     return fieldErrors(check.errors ?? [], "answer")
       .map((field) => `${field.parameter} ${field.reason}`)
@@ -74,8 +77,9 @@ export function compileAnswerCheck(schema: z.ZodType): (answer: unknown) => stri
   };
 }
 
-function lazily(make: () => ValidateFunction): () => ValidateFunction {
-  let made: ValidateFunction | null = null;
+/** A start of the server does not wait for what its first requests may never ask for. */
+function lazily<T extends object>(make: () => T): () => T {
+  let made: T | null = null;
   return () => (made ??= make());
 }
 

@@ -21,7 +21,7 @@ export type Registered = {
   | { readonly isOpen: true; readonly route: Route<OpenCall> }
 );
 
-/** Compiles every route of every product; a schema that cannot be published stops the start. */
+/** Prepares every route of every product; a schema that cannot be published stops the start. */
 export function registerRoutes(products: readonly Product[], areResponsesChecked: boolean): Registered[] {
   return products.flatMap((product) => [
     ...product.routes.map((route): Registered => ({
