@@ -77,6 +77,29 @@ describe("members, on two processes", () => {
     );
   });
 
+  test("a pending invitation is listed and withdrawn, after which its link and page are dead on every process", async () => {
+    const token = await invited("unwanted@example.org");
+    const boss = await signIn(world.one.origin, owner);
+    const auditor = await signIn(world.one.origin, await newPerson(world.one, mailbox, { tenantId, role: "auditor" }));
+    const pending = async (client: Client, path = "/v1/members/invitations") => {
+      const { data } = expected(await client.get(path), 200) as { data: { invitation_id: string; email: string }[] };
+      return data.find(({ email }) => email === "unwanted@example.org")?.invitation_id;
+    };
+    const id = await pending(boss);
+    assert.ok(id !== undefined);
+    const operatorPath = `/v1/tenants/${tenantId}/invitations`;
+    assert.deepEqual([await pending(auditor), await pending(operator, operatorPath)], [id, id]);
+    expected(await auditor.call("DELETE", `/v1/members/invitations/${id}`), 403);
+    expected(await boss.call("DELETE", `/v1/members/invitations/${id}`), 204);
+    expectedProblem(await boss.call("DELETE", `/v1/members/invitations/${id}`), 409, "invitation_over");
+    expectedProblem(await operator.call("DELETE", `${operatorPath}/${id}`), 409, "invitation_over");
+    const elsewhere = clientOf(world.two.origin, "");
+    const answer = await elsewhere.post("/v1/auth/invitations/accept", { token, name: "A", password: PASSWORD });
+    expectedProblem(answer, 410, "link_not_valid");
+    assert.equal((await visitorOf(world.two.origin).look(`/invite/${token}`)).status, 410);
+    assert.equal(await pending(boss), undefined);
+  });
+
   test("a password that is short or the address is refused, and the link still works after that", async () => {
     const token = await invited("choosy@example.org");
     expectedProblem(await accept(token, "eleven char"), 422, "password_refused");

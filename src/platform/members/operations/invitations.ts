@@ -1,5 +1,6 @@
 import { recordAudit } from "../../audit/audit.ts";
 import { actorOf } from "../../credentials/operations.ts";
+import { pageOf, positionOf } from "../../db/paging.ts";
 import { platformError } from "../../errors/platform-errors.ts";
 import { newId } from "../../ids/ids.ts";
 import { TenantShreddedError, type TenantKeys } from "../../keys/keyring.ts";
@@ -27,7 +28,10 @@ import {
   findLink,
   insertInvitation,
   insertLink,
+  listPendingInvitations,
   updateInvitationAccepted,
+  updateInvitationWithdrawn,
+  updateLinksEnded,
   updateLinkUsed,
   type InvitationRow,
   type LinkPurpose,
@@ -56,15 +60,16 @@ export async function inviteMember(call: Call, request: InviteRequest): Promise<
     const known = await listPlaces(tx, addressHash(keyring, email), tenantId);
     if (known.length > 0) throw memberError("member_exists", "The address belongs to a member already.");
     const id = newId("inv", call.now);
-    await insertInvitation(tx, tenantId, {
+    const row = {
       id,
       sealed_email: sealText(call.keys, email, `email/${id}`),
       role: request.role,
       locale: request.locale,
-      invitedBy: call.caller.credentialId,
+      invited_by: call.caller.credentialId,
       created_at: call.now,
       expires_at: expiresAt,
-    });
+    };
+    await insertInvitation(tx, tenantId, row);
     const link = { hash: linkHash(keyring, token), purpose: "invitation", tenantId, subjectId: id } as const;
     await insertLink(tx, { ...link, now: call.now, expiresAt });
     const organisation = (await findTenant(tx, tenantId))?.name ?? tenantId;
@@ -79,9 +84,59 @@ export async function inviteMember(call: Call, request: InviteRequest): Promise<
     const url = `${call.services.publicUrl()}/invite/${token}`;
     const mail = { to: email, locale: request.locale, organisation, url, at: call.now, expiresAt };
     await enqueueMail(tx, call.keys, linkMail("invitation", mail));
-    const { role, locale } = request;
-    return { invitation_id: id, email, role, locale, expires_at: expiresAt.toISOString() };
+    return viewOf(call.keys, row);
   });
+}
+
+/** Those that can still be accepted, oldest first. */
+export async function listInvitations(
+  call: Call,
+  query: { limit: number; cursor?: string | undefined; page?: number | undefined },
+): Promise<{ data: InvitationView[]; next_cursor: string | null }> {
+  const position = positionOf(query);
+  const asked = { ...position, now: call.now };
+  const rows = await call.read((tx) => listPendingInvitations(tx, call.caller.tenantId, asked));
+  return pageOf(rows, position, { id: (row) => row.id, show: (row) => viewOf(call.keys, row) });
+}
+
+/**
+ * Ends an invitation that nobody accepted: its link is dead once this is answered. Of a withdrawal and acceptances at
+ * once, whichever uses up the link first wins.
+ */
+export async function withdrawInvitation(call: Call, id: string): Promise<void> {
+  const { tenantId, member } = call.caller;
+  await call.write(async (tx) => {
+    const row = await findInvitation(tx, tenantId, id);
+    if (row === null) throw memberError("invitation_not_found", `There is no invitation ${id}.`);
+    if (!mayTouch(member?.role ?? null, [row.role])) {
+      throw memberError("owner_needed", "Only an owner withdraws the invitation of an owner.");
+    }
+    // The link first, as an acceptance does.
+    const ended = row.expires_at > call.now ? await updateLinksEnded(tx, tenantId, id, call.now) : 0;
+    if (ended === 0 || (await updateInvitationWithdrawn(tx, tenantId, id, call.now)) !== 1) {
+      throw memberError("invitation_over", "The invitation was accepted or withdrawn, or its time is over.");
+    }
+    await recordAudit(tx, tenantId, {
+      action: "platform.withdrawInvitation",
+      at: call.now,
+      actor: actorOf(call),
+      resource: { type: "invitation", id },
+      outcome: "success",
+      details: { role: row.role },
+    });
+  });
+}
+
+function viewOf(keys: TenantKeys, row: Omit<InvitationRow, "accepted_at" | "withdrawn_at">): InvitationView {
+  return {
+    invitation_id: row.id,
+    email: emailOf(keys, row),
+    role: row.role,
+    locale: row.locale,
+    invited_by: row.invited_by,
+    created_at: row.created_at.toISOString(),
+    expires_at: row.expires_at.toISOString(),
+  };
 }
 
 type OpenLink = { readonly link: LinkRow; readonly keys: TenantKeys; readonly hash: Buffer };
@@ -112,7 +167,7 @@ export async function openInvitation(call: OpenCall, token: string): Promise<Ope
     row: await findInvitation(tx, tenantId, id),
     organisation: (await findTenant(tx, tenantId))?.name ?? tenantId,
   }));
-  if (found.row === null || found.row.accepted_at !== null) throw over();
+  if (found.row === null || found.row.accepted_at !== null || found.row.withdrawn_at !== null) throw over();
   return { ...opened, invitation: found.row, organisation: found.organisation, email: emailOf(opened.keys, found.row) };
 }
 
@@ -147,7 +202,7 @@ export async function acceptInvitation(
       password,
       now: call.now,
     });
-    await updateInvitationAccepted(tx, tenantId, opened.invitation.id, call.now);
+    if ((await updateInvitationAccepted(tx, tenantId, opened.invitation.id, call.now)) !== 1) throw over();
     await recordAudit(tx, tenantId, {
       action: "platform.acceptInvitation",
       at: call.now,
