@@ -8,6 +8,7 @@ import { enqueueMail } from "../../notify/notify.ts";
 import type { Call, OpenCall } from "../../product.ts";
 import { findTenant } from "../../tenants/store.ts";
 import { memberError } from "../errors.ts";
+import { knownHash, rememberAddress } from "../known-address.ts";
 import { linkMail } from "../mail.ts";
 import {
   addressHash,
@@ -191,7 +192,8 @@ export async function acceptInvitation(
   await call.services.db.tenant(tenantId, async (tx) => {
     if ((await updateLinkUsed(tx, tenantId, opened.hash, call.now)) !== 1) throw over();
     const { role, locale } = opened.invitation;
-    const place = { addressHash: addressHash(call.services.keyring, opened.email), tenantId, memberId: id };
+    const account = addressHash(call.services.keyring, opened.email);
+    const place = { addressHash: account, tenantId, memberId: id };
     if ((await insertPlace(tx, place)) !== 1) throw memberError("member_exists", "The address belongs to a member.");
     await insertMember(tx, tenantId, {
       id,
@@ -202,6 +204,8 @@ export async function acceptInvitation(
       password,
       now: call.now,
     });
+    const known = knownHash(call.services.keyring, account, call.remoteAddress);
+    await rememberAddress(tx, tenantId, { memberId: id, hash: known, now: call.now });
     if ((await updateInvitationAccepted(tx, tenantId, opened.invitation.id, call.now)) !== 1) throw over();
     await recordAudit(tx, tenantId, {
       action: "platform.acceptInvitation",

@@ -7,6 +7,7 @@ import { enqueueMail } from "../../notify/notify.ts";
 import type { Call, OpenCall } from "../../product.ts";
 import { findTenant } from "../../tenants/store.ts";
 import { memberError } from "../errors.ts";
+import { knownHash, rememberAddress } from "../known-address.ts";
 import { linkMail } from "../mail.ts";
 import { addressHash, emailOf, linkHash, newLinkToken, type EndSessions, type MemberRow } from "../member.ts";
 import type { PasswordHasher } from "../password.ts";
@@ -80,7 +81,7 @@ export async function completeReset(
 ): Promise<void> {
   const { link, keys, hash } = await openLink(call, request.token, "reset");
   const { tenant_id: tenantId, subject_id: memberId } = link;
-  const { db } = call.services;
+  const { db, keyring } = call.services;
   const row = await db.tenant(tenantId, (tx) => findMember(tx, tenantId, memberId));
   if (row === null || row.state !== "active") throw memberError("link_not_valid", "The link is over.");
   const email = emailOf(keys, row);
@@ -94,6 +95,9 @@ export async function completeReset(
     if ((await updatePassword(tx, tenantId, change)) !== 1) throw memberError("link_not_valid", "The link is over.");
     await updateLinksEnded(tx, tenantId, memberId, call.now);
     await tools.endSessions(tx, tenantId, { memberId, reason: "password_reset", now: call.now });
+    // The way in for a member whose account strangers keep busy, wherever the member is.
+    const known = knownHash(keyring, addressHash(keyring, email), call.remoteAddress);
+    await rememberAddress(tx, tenantId, { memberId, hash: known, now: call.now, others: 0 });
     await recordAudit(tx, tenantId, {
       action: "platform.completePasswordReset",
       at: call.now,
