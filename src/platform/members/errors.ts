@@ -14,6 +14,12 @@ export const memberErrors = {
   },
   link_not_valid: { status: 410, wire: "link_not_valid", title: "The link is used, replaced or over", retry: "no" },
   password_refused: { status: 422, wire: "password_refused", title: "The password cannot be taken", retry: "no" },
+  password_guessable: {
+    status: 422,
+    wire: "password_guessable",
+    title: "The password is one of those that are tried first",
+    retry: "no",
+  },
   code_wrong: {
     status: 422,
     wire: "code_wrong",

@@ -33,7 +33,7 @@ describe("pending invitations", () => {
     return { ...made, token: await world.linkTo(made.invitation_id) };
   }
   const accept = (token: string, process: 0 | 1 = 0) =>
-    acceptInvitation(world.openCall("192.0.2.1", process), world.hasher, { token, name: "Guest", password: PASSWORD });
+    acceptInvitation(world.openCall("192.0.2.1", process), world, { token, name: "Guest", password: PASSWORD });
 
   test("are listed until they are accepted, withdrawn or over, page by page, and to their own organisation alone", async () => {
     const there = await world.tenant("Other");

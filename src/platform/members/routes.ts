@@ -125,7 +125,7 @@ export function accountRoutes(tools: PasswordTools): Route<Call>[] {
       summary: "Change one's password; every other session ends",
       body: { kind: "json", schema: schema.changePasswordRequest },
       answer: { kind: "empty", status: 204, description: "Changed." },
-      errors: [errors.password_refused, errors.member_not_found],
+      errors: [errors.password_refused, errors.password_guessable, errors.member_not_found],
       handle: (call, { body }) => changePassword(call, tools, body),
     }),
     route({

@@ -8,6 +8,7 @@ import { createKeyring, SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import type { Call, CallingMember, OpenCall, Services } from "../product.ts";
 import { createTenant } from "../tenants/operations.ts";
 import { addressHash, linkHash, newLinkToken, sealText } from "./member.ts";
+import { createPasswordRules } from "./password-rules.ts";
 import { createPasswordHasher } from "./password.ts";
 import type { MemberRole } from "./roles.ts";
 import { insertMember, insertPlace } from "./store/members.ts";
@@ -21,6 +22,7 @@ export class World {
   readonly dbs: readonly [Database, Database];
   readonly keyring: Keyring;
   readonly clock = heldClock(startAt);
+  readonly rules = createPasswordRules();
   readonly hasher = createPasswordHasher({ cost: { memoryKib: 64, passes: 1, lanes: 1 }, maxWaiting: 1_000 });
 
   private constructor(parts: { database: TestDatabase; dbs: readonly [Database, Database]; keyring: Keyring }) {

@@ -2,6 +2,7 @@ import type { JobDefinition } from "../jobs/jobs.ts";
 import type { Route } from "../http/route.ts";
 import { memberJobs } from "../members/jobs.ts";
 import { linkRoutes } from "../members/link-routes.ts";
+import { createPasswordRules } from "../members/password-rules.ts";
 import { createPasswordHasher } from "../members/password.ts";
 import type { RoleScopes } from "../members/roles.ts";
 import { accountRoutes, memberRoutes } from "../members/routes.ts";
@@ -30,6 +31,7 @@ export function createPeople(
   const tokens = createAccessTokens({ ...services, keys, issuer: () => services.publicUrl() });
   const tools = {
     hasher: createPasswordHasher(),
+    rules: createPasswordRules(),
     throttle: createThrottle(services),
     endSessions,
     tokens,

@@ -125,7 +125,11 @@ describe("signing in while strangers flood the account", () => {
     const { keyring } = world;
     await sendReset({ db: world.dbs[0], keyring, publicUrl: () => "" }, payload, call.now);
     const password = "another lamp by another window";
-    await completeReset(call, { ...tools, endSessions }, { token: await world.linkTo(memberId), password });
+    await completeReset(
+      call,
+      { ...tools, endSessions, rules: world.rules },
+      { token: await world.linkTo(memberId), password },
+    );
     assert.equal(await attempt(email, "203.0.113.5", password), "ok");
     assert.equal(await attempt(email, HOME, password), "rate_limited");
   });

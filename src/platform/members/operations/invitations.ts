@@ -10,17 +10,8 @@ import { findTenant } from "../../tenants/store.ts";
 import { memberError } from "../errors.ts";
 import { knownHash, rememberAddress } from "../known-address.ts";
 import { linkMail } from "../mail.ts";
-import {
-  addressHash,
-  emailOf,
-  isMemberAddress,
-  isMemberName,
-  linkHash,
-  MIN_PASSWORD,
-  newLinkToken,
-  passwordObjection,
-  sealText,
-} from "../member.ts";
+import { addressHash, emailOf, isMemberAddress, isMemberName, linkHash, newLinkToken, sealText } from "../member.ts";
+import type { PasswordRules } from "../password-rules.ts";
 import type { PasswordHasher } from "../password.ts";
 import { mayTouch } from "../roles.ts";
 import type { InvitationView, InviteRequest } from "../schema.ts";
@@ -175,7 +166,7 @@ export async function openInvitation(call: OpenCall, token: string): Promise<Ope
 /** Makes the member; of many who accept one link at once, one does. */
 export async function acceptInvitation(
   call: OpenCall,
-  hasher: PasswordHasher,
+  { hasher, rules }: { readonly hasher: PasswordHasher; readonly rules: PasswordRules },
   request: { token: string; name: string; password: string },
 ): Promise<{ member_id: string; tenant_id: string }> {
   const opened = await openInvitation(call, request.token);
@@ -185,7 +176,7 @@ export async function acceptInvitation(
       fields: [{ parameter: "name", reason: "must be plain text" }],
     });
   }
-  refusePassword(request.password, opened.email);
+  rules.refuse(request.password, opened);
   const password = await hasher.hash(request.password);
   const id = newId("mem", call.now);
   const { tenant_id: tenantId } = opened.link;
@@ -217,14 +208,6 @@ export async function acceptInvitation(
     });
   });
   return { member_id: id, tenant_id: tenantId };
-}
-
-export function refusePassword(password: string, email: string): void {
-  const objection = passwordObjection(password, email);
-  if (objection === null) return;
-  const reason =
-    objection === "length" ? `A password holds ${MIN_PASSWORD} to 256 characters.` : "The address is no password.";
-  throw memberError("password_refused", reason);
 }
 
 function over(cause?: unknown): Error {
