@@ -9,6 +9,7 @@ import { accountRoutes, memberRoutes } from "../members/routes.ts";
 import { createThrottle } from "../members/throttle.ts";
 import type { Call, OpenCall, Services } from "../product.ts";
 import { createAccessTokens } from "./access-token.ts";
+import { sessionJobs } from "./jobs.ts";
 import { createMemberCheck, type MemberCheck } from "./member-check.ts";
 import { endSessions } from "./operations.ts";
 import { sessionRoutes, signInRoutes } from "./routes.ts";
@@ -41,6 +42,6 @@ export function createPeople(
     memberCheck: createMemberCheck({ keyring: services.keyring, tokens, scopes }),
     routes: [...sessionRoutes(tools), ...accountRoutes(tools), ...memberRoutes(endSessions)],
     openRoutes: [...signInRoutes(tools, keys), ...linkRoutes(tools)],
-    jobs: memberJobs(services),
+    jobs: [...memberJobs(services), ...sessionJobs(services)],
   };
 }

@@ -33,3 +33,12 @@ export async function deleteSpareAddresses(
         order by seen_at desc, known_hash
        offset ${spare.kept})`);
 }
+
+/** Deletes at most `limit` that were not seen since; zero: none is left. */
+export async function deleteOldAddresses(tx: Tx, before: Date, limit: number): Promise<number> {
+  return tx.run(sql`
+    delete from platform.known_addresses
+     where (known_hash, tenant_id) in (
+       select known_hash, tenant_id from platform.known_addresses
+        where seen_at < ${before} order by seen_at limit ${limit})`);
+}

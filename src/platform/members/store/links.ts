@@ -102,3 +102,24 @@ export async function updateInvitationWithdrawn(tx: Tx, tenantId: string, id: st
     update platform.invitations set withdrawn_at = ${now}
      where tenant_id = ${tenantId} and id = ${id} and accepted_at is null and withdrawn_at is null`);
 }
+
+/** Deletes at most `limit` links that ended before; zero: none is left. */
+export async function deleteOldLinks(tx: Tx, before: Date, limit: number): Promise<number> {
+  return tx.run(sql`
+    delete from platform.member_links
+     where token_hash in (
+       select token_hash from platform.member_links where expires_at < ${before} order by expires_at limit ${limit})`);
+}
+
+/** Deletes at most `limit` invitations whose time ended before, accepted or not; zero: none is left. */
+export async function deleteOldInvitations(
+  tx: Tx,
+  tenantId: string,
+  old: { before: Date; limit: number },
+): Promise<number> {
+  return tx.run(sql`
+    delete from platform.invitations
+     where tenant_id = ${tenantId} and id in (
+       select id from platform.invitations
+        where tenant_id = ${tenantId} and expires_at < ${old.before} order by id limit ${old.limit})`);
+}
