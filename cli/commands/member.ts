@@ -6,6 +6,7 @@ import { asOperator } from "../connection.ts";
 import { card, json, table } from "../output.ts";
 
 const COLUMNS = ["member_id", "email", "name", "role", "state", "has_totp", "created_at"] as const;
+const INVITATION_COLUMNS = ["invitation_id", "email", "role", "created_at", "expires_at"] as const;
 const ROLES = ["owner", "admin", "operator", "auditor", "reader"];
 
 const tenantOption = {
@@ -26,6 +27,30 @@ const invite: Action = {
     const order = { email: given.names[0], role: roleOf(given.text("role") ?? "owner"), locale: given.text("lang") };
     const path = `${tenantPath(given)}/invitations`;
     return print(await (await asOperator(surroundings)).post(path, order), given, surroundings);
+  },
+};
+
+const invitations: Action = {
+  summary: "List the invitations of an organisation that nobody has accepted yet.",
+  details: "",
+  takes: [],
+  options: { ...tenantOption, ...jsonOption },
+  async run(given, surroundings) {
+    const pending = await listAll(await asOperator(surroundings), `${tenantPath(given)}/invitations`);
+    surroundings.stdout.write(given.has("json") ? json(pending) : table(INVITATION_COLUMNS, pending));
+    return 0;
+  },
+};
+
+const withdraw: Action = {
+  summary: "Withdraw an invitation: its link is dead at once.",
+  details: "",
+  takes: ["invitation_id"],
+  options: { ...tenantOption, ...jsonOption },
+  async run(given, surroundings) {
+    const path = `${tenantPath(given)}/invitations/${encodeURIComponent(given.names[0] ?? "")}`;
+    await (await asOperator(surroundings)).delete(path);
+    return print({ invitation_id: given.names[0], is_withdrawn: true }, given, surroundings);
   },
 };
 
@@ -74,7 +99,7 @@ const remove: Action = {
 
 export const member: Group = {
   summary: "People of an organisation, as the operator of the server.",
-  actions: { invite, list, role, suspend, remove },
+  actions: { invite, invitations, withdraw, list, role, suspend, remove },
 };
 
 async function change(given: Given, order: Readonly<Record<string, string>>, surroundings: Surroundings) {

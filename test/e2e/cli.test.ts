@@ -64,6 +64,12 @@ describe("the command line and a server", () => {
     const invited = await answerOf<Entry>(["member", "invite", "boss@example.org", ...at, "--lang", "fr"], operator);
     assert.deepEqual([invited["email"], invited["role"], invited["locale"]], ["boss@example.org", "owner", "fr"]);
     assert.deepEqual(await answerOf(["member", "list", ...at], operator), []);
+    const [pending] = await answerOf<Entry[]>(["member", "invitations", ...at], operator);
+    assert.deepEqual(pending, invited);
+    const withdraw = ["member", "withdraw", String(invited["invitation_id"]), ...at];
+    assert.equal((await answerOf<Entry>(withdraw, operator))["is_withdrawn"], true);
+    assert.deepEqual(await answerOf(["member", "invitations", ...at], operator), []);
+    assert.match((await tabellion(withdraw, operator)).stderr, /accepted or withdrawn/);
     const nobody = "mem_01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
     for (const command of [
       ["role", nobody, "reader"],

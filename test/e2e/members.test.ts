@@ -77,10 +77,34 @@ describe("members, on two processes", () => {
     );
   });
 
-  test("a password that is short or the address is refused, and the link still works after that", async () => {
+  test("a pending invitation is listed and withdrawn, after which its link and page are dead on every process", async () => {
+    const token = await invited("unwanted@example.org");
+    const boss = await signIn(world.one.origin, owner);
+    const auditor = await signIn(world.one.origin, await newPerson(world.one, mailbox, { tenantId, role: "auditor" }));
+    const pending = async (client: Client, path = "/v1/members/invitations") => {
+      const { data } = expected(await client.get(path), 200) as { data: { invitation_id: string; email: string }[] };
+      return data.find(({ email }) => email === "unwanted@example.org")?.invitation_id;
+    };
+    const id = await pending(boss);
+    assert.ok(id !== undefined);
+    const operatorPath = `/v1/tenants/${tenantId}/invitations`;
+    assert.deepEqual([await pending(auditor), await pending(operator, operatorPath)], [id, id]);
+    expected(await auditor.call("DELETE", `/v1/members/invitations/${id}`), 403);
+    expected(await boss.call("DELETE", `/v1/members/invitations/${id}`), 204);
+    expectedProblem(await boss.call("DELETE", `/v1/members/invitations/${id}`), 409, "invitation_over");
+    expectedProblem(await operator.call("DELETE", `${operatorPath}/${id}`), 409, "invitation_over");
+    const elsewhere = clientOf(world.two.origin, "");
+    const answer = await elsewhere.post("/v1/auth/invitations/accept", { token, name: "A", password: PASSWORD });
+    expectedProblem(answer, 410, "link_not_valid");
+    assert.equal((await visitorOf(world.two.origin).look(`/invite/${token}`)).status, 410);
+    assert.equal(await pending(boss), undefined);
+  });
+
+  test("a password that is short, the address or among the first guesses is refused, and the link still works after that", async () => {
     const token = await invited("choosy@example.org");
     expectedProblem(await accept(token, "eleven char"), 422, "password_refused");
     expectedProblem(await accept(token, "Choosy@example.org"), 422, "password_refused");
+    expectedProblem(await accept(token, "Password1234"), 422, "password_guessable");
     expected(await accept(token), 201);
   });
 
@@ -103,6 +127,9 @@ describe("members, on two processes", () => {
     const short = await visitor.send(`/invite/${token}`, { name: "Élise <b>", password: "short" });
     assert.equal(short.status, 422);
     assert.match(short.text, /Élise &lt;b&gt;/);
+    const guessed = await visitor.send(`/invite/${token}?lang=fr`, { name: "Élise", password: "Motdepasse2026" });
+    assert.equal(guessed.status, 422);
+    assert.match(guessed.text, /de ceux que l’on essaie d’abord/);
     const foreign = { "sec-fetch-site": "cross-site" };
     const crossed = await visitor.send(`/invite/${token}`, { name: "Élise", password: PASSWORD }, foreign);
     assert.equal(crossed.status, 403);
@@ -196,6 +223,9 @@ describe("members, on two processes", () => {
     const visitor = visitorOf(world.two.origin);
     assert.equal((await visitor.look(`/reset/${token}`)).status, 200);
     const password = "an entirely new password";
+    const guessed = await visitor.send(`/reset/${token}`, { password: "qwertyuiop123" });
+    assert.equal(guessed.status, 422);
+    assert.match(guessed.text, /one of those that are tried first/);
     assert.equal((await visitor.send(`/reset/${token}`, { password })).status, 200);
     assert.equal((await visitor.send(`/reset/${token}`, { password })).status, 410);
     const { refresh_token } = before_.tokens;
@@ -214,6 +244,8 @@ describe("members, on two processes", () => {
     const new_password = "another long enough one";
     const wrong = { current_password: "not the one", new_password };
     expectedProblem(await one.post("/v1/auth/password", wrong), 422, "password_refused");
+    const guessed = { current_password: PASSWORD, new_password: "Tabellion-2026" };
+    expectedProblem(await one.post("/v1/auth/password", guessed), 422, "password_guessable");
     expected(await one.post("/v1/auth/password", { current_password: PASSWORD, new_password }), 204);
     expected(await one.get("/v1/auth/me"), 200);
     const refreshed = await nobody.post("/v1/auth/refresh", { refresh_token: two.tokens.refresh_token });

@@ -319,6 +319,7 @@ describe("one-time codes and stepping up, on two processes", () => {
       ["POST", `/webhooks/whk_${id}/rotate-secret`],
       ["PATCH", `/v1/members/mem_${id}`],
       ["DELETE", `/v1/members/mem_${id}`],
+      ["DELETE", `/v1/members/invitations/inv_${id}`],
       ["POST", "/v1/auth/totp"],
       ["DELETE", "/v1/auth/totp"],
       ["POST", "/v1/auth/recovery-codes"],

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { job, type JobDefinition } from "../jobs/jobs.ts";
 import type { Services } from "../product.ts";
 import { RESET_JOB, sendReset } from "./operations/passwords.ts";
+import { sweepMembers } from "./operations/sweep.ts";
 import { DISABLED_WEBHOOK_JOB, mailDisabledWebhook } from "./operations/webhook-mails.ts";
 
 const payload = z.strictObject({
@@ -18,6 +19,13 @@ const disabledPayload = z.strictObject({
 
 export function memberJobs(services: Services): JobDefinition[] {
   return [
+    job({
+      name: "platform.sweepMembers",
+      payload: z.object({}),
+      maxAttempts: 3,
+      schedule: "23 3 * * *",
+      handle: (_payload, run) => sweepMembers(services, run),
+    }),
     job({
       name: RESET_JOB,
       payload,

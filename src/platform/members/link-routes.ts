@@ -8,7 +8,7 @@ import type { MemberLocale } from "./member.ts";
 import { acceptInvitation, openInvitation, openLink } from "./operations/invitations.ts";
 import { completeReset, requestReset, type PasswordTools } from "./operations/passwords.ts";
 import { isFromElsewhere, readPageForm } from "./page-form.ts";
-import { memberPageStyle, renderMemberPage, type MemberPage } from "./pages.ts";
+import { memberPageStyle, renderMemberPage, type MemberPage, type WrongField } from "./pages.ts";
 import * as schema from "./schema.ts";
 
 const route = routeFor<OpenCall>();
@@ -41,8 +41,8 @@ function restRoutes(tools: PasswordTools): Route<OpenCall>[] {
       summary: "Accept an invitation",
       body: { kind: "json", schema: schema.acceptRequest },
       answer: { kind: "json", status: 201, schema: schema.acceptedView, description: "The member." },
-      errors: [errors.link_not_valid, errors.member_exists, errors.password_refused],
-      handle: (call, { body }) => acceptInvitation(call, tools.hasher, body),
+      errors: [errors.link_not_valid, errors.member_exists, errors.password_refused, errors.password_guessable],
+      handle: (call, { body }) => acceptInvitation(call, tools, body),
     }),
     route({
       operation: "requestPasswordReset",
@@ -69,14 +69,14 @@ function restRoutes(tools: PasswordTools): Route<OpenCall>[] {
       summary: "Choose a new password by a mailed link; every session ends",
       body: { kind: "json", schema: schema.completeResetRequest },
       answer: { kind: "empty", status: 204, description: "Changed." },
-      errors: [errors.link_not_valid, errors.password_refused],
+      errors: [errors.link_not_valid, errors.password_refused, errors.password_guessable],
       handle: (call, { body }) => completeReset(call, tools, body),
     }),
   ];
 }
 
 function invitePage(tools: PasswordTools): Route<OpenCall>[] {
-  const show = async (call: OpenCall, token: string, typed: { name: string; wrong: "name" | "password" | null }) => {
+  const show = async (call: OpenCall, token: string, typed: { name: string; wrong: WrongField | null }) => {
     const { organisation, email } = await openInvitation(call, token);
     return { kind: "invite", organisation, email, ...typed } as const;
   };
@@ -103,7 +103,7 @@ function invitePage(tools: PasswordTools): Route<OpenCall>[] {
           if (form === null) return { kind: "refused" };
           const name = form.get("name") ?? "";
           const request = { token: params.token, name, password: form.get("password") ?? "" };
-          const wrong = await wrongOf(acceptInvitation(call, tools.hasher, request));
+          const wrong = await wrongOf(acceptInvitation(call, tools, request));
           return wrong === null ? { kind: "accepted" } : show(call, params.token, { name, wrong });
         }),
     }),
@@ -137,7 +137,7 @@ function resetPage(tools: PasswordTools): Route<OpenCall>[] {
           if (form === null) return { kind: "refused" };
           const request = { token: params.token, password: form.get("password") ?? "" };
           const wrong = await wrongOf(completeReset(call, tools, request));
-          return wrong === null ? { kind: "saved" } : { kind: "reset", wrong: "password" };
+          return wrong === null ? { kind: "saved" } : { kind: "reset", wrong };
         }),
     }),
   ];
@@ -168,12 +168,13 @@ async function ownForm(
 }
 
 /** Which field is to be typed again, or null when it was taken. */
-async function wrongOf(work: Promise<unknown>): Promise<"name" | "password" | null> {
+async function wrongOf(work: Promise<unknown>): Promise<WrongField | null> {
   try {
     await work;
     return null;
   } catch (error) {
     if (isAppError(error, "members", "password_refused")) return "password";
+    if (isAppError(error, "members", "password_guessable")) return "guessable";
     if (isAppError(error, "platform", "validation_failed")) return "name";
     throw error;
   }

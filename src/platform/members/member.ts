@@ -48,13 +48,6 @@ export function isMemberName(name: string): boolean {
   return name.length > 0 && name.length <= MAX_NAME && name.isWellFormed() && !UNSEEN.test(name);
 }
 
-/** Why a password cannot be taken, or null. Length is what counts (NIST SP 800-63B); the address itself is no secret. */
-export function passwordObjection(password: string, email: string): "length" | "address" | null {
-  const given = password.normalize("NFKC");
-  if (given.length < MIN_PASSWORD || given.length > MAX_PASSWORD) return "length";
-  return normalAddress(given) === normalAddress(email) ? "address" : null;
-}
-
 export function addressHash(keyring: Keyring, email: string): Buffer {
   return keyring.mac("address-hashes", `member/${normalAddress(email)}`);
 }

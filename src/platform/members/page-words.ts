@@ -23,6 +23,7 @@ type Words = Readonly<
     | "refusedText"
     | "nameWrong"
     | "passwordWrong"
+    | "guessableWrong"
     | "busyTitle"
     | "busyText",
     string
@@ -52,6 +53,8 @@ export const pageWords: Readonly<Record<MemberLocale, Words>> = {
     refusedText: "The form came from another page, or could not be read. Open the link of the mail again.",
     nameWrong: "Give your name, as plain text.",
     passwordWrong: "This password cannot be taken: 12 to 256 characters, and not your address.",
+    guessableWrong:
+      "This password is one of those that are tried first: many people use it, or it is little more than your address or the organisation’s name.",
     busyTitle: "Try again in a moment",
     busyText: "Too many people are signing in just now.",
   },
@@ -77,6 +80,8 @@ export const pageWords: Readonly<Record<MemberLocale, Words>> = {
     refusedText: "Le formulaire vient d’une autre page, ou ne peut être lu. Rouvrez le lien du courriel.",
     nameWrong: "Donnez votre nom, en texte simple.",
     passwordWrong: "Ce mot de passe ne convient pas : 12 à 256 caractères, et pas votre adresse.",
+    guessableWrong:
+      "Ce mot de passe est de ceux que l’on essaie d’abord : beaucoup s’en servent, ou il n’est guère plus que votre adresse ou le nom de l’organisation.",
     busyTitle: "Réessayez dans un instant",
     busyText: "Trop de personnes se connectent en ce moment.",
   },

@@ -3,6 +3,9 @@ import type { RawAnswer } from "../http/route.ts";
 import type { MemberLocale } from "./member.ts";
 import { pageWords } from "./page-words.ts";
 
+/** What is to be typed again: the name, or a password that is too short, the address, or easily guessed. */
+export type WrongField = "name" | "password" | "guessable";
+
 /** What a page of a mailed link shows. */
 export type MemberPage =
   | {
@@ -10,9 +13,9 @@ export type MemberPage =
       readonly organisation: string;
       readonly email: string;
       readonly name: string;
-      readonly wrong: "name" | "password" | null;
+      readonly wrong: WrongField | null;
     }
-  | { readonly kind: "reset"; readonly wrong: "password" | null }
+  | { readonly kind: "reset"; readonly wrong: WrongField | null }
   | { readonly kind: "accepted" | "saved" | "over" | "refused" | "busy" };
 
 /** Nothing runs, nothing is loaded but our own style sheet; the address, a secret, is told to nobody. */
@@ -55,7 +58,7 @@ function drawn(page: MemberPage, locale: MemberLocale): { status: number; title:
   const words = pageWords[locale];
   if (page.kind === "invite") {
     const main = html`<p>${words.inviteText} <bdi>${page.organisation}</bdi>.</p>
-      ${page.wrong !== null && warning(page.wrong === "name" ? words.nameWrong : words.passwordWrong)}
+      ${page.wrong !== null && warning(words[`${page.wrong}Wrong`])}
       <form method="post" action="?lang=${locale}">
         <label for="email">${words.address}</label>
         <input type="email" id="email" autocomplete="username" readonly value="${page.email}" />
@@ -68,7 +71,7 @@ function drawn(page: MemberPage, locale: MemberLocale): { status: number; title:
   }
   if (page.kind === "reset") {
     const main = html`<p>${words.resetText}</p>
-      ${page.wrong !== null && warning(words.passwordWrong)}
+      ${page.wrong !== null && warning(words[`${page.wrong}Wrong`])}
       <form method="post" action="?lang=${locale}">
         ${passwordField(locale)}
         <button>${words.save}</button>

@@ -2,9 +2,9 @@ import { routeFor, type Route } from "../http/route.ts";
 import type { Call } from "../product.ts";
 import { tenantErrors } from "../tenants/errors.ts";
 import { memberErrors as errors } from "./errors.ts";
+import { invitationRoutes } from "./invitation-routes.ts";
 import type { EndSessions } from "./member.ts";
 import { confirmTotp, disableTotp, enrolTotp, renewRecoveryCodes } from "./operations/codes.ts";
-import { inviteMember } from "./operations/invitations.ts";
 import { changeMember, listMembers, removeMember } from "./operations/members.ts";
 import { changePassword, type PasswordTools } from "./operations/passwords.ts";
 import * as schema from "./schema.ts";
@@ -14,39 +14,18 @@ const route = routeFor<Call>();
 const TAG = "People";
 const ACCOUNT = "Account";
 const SELF = ["self"] as const;
-const invitation = {
-  kind: "json",
-  status: 201,
-  schema: schema.invitationView,
-  description: "The invitation. Its link is in the mail alone.",
-} as const;
 const list = { kind: "json", status: 200, schema: schema.memberList, description: "Members, oldest first." } as const;
 const view = { kind: "json", status: 200, schema: schema.memberView, description: "The member." } as const;
 const codes = { kind: "json", status: 200, schema: schema.recoveryCodesView, description: "Recovery codes." } as const;
 const changeErrors = [errors.member_not_found, errors.last_owner, errors.owner_needed];
-const inviteExample = { email: "clerk@example.org", role: "operator", locale: "fr" };
 
 /** An organisation's people, as its members manage them, and as the operator of the server does. */
 export function memberRoutes(endSessions: EndSessions): Route<Call>[] {
-  return [...ownRoutes(endSessions), ...operatorRoutes(endSessions)];
+  return [...invitationRoutes(), ...ownRoutes(endSessions), ...operatorRoutes(endSessions)];
 }
 
 function ownRoutes(endSessions: EndSessions): Route<Call>[] {
   return [
-    route({
-      operation: "inviteMember",
-      method: "POST",
-      paths: ["/v1/members/invitations"],
-      scopes: ["members:manage"],
-      tag: TAG,
-      summary: "Invite somebody by mail",
-      body: { kind: "json", schema: schema.inviteRequest },
-      answer: invitation,
-      errors: [errors.member_exists, errors.owner_needed],
-      needsStepUp: true,
-      examples: { request: inviteExample },
-      handle: (call, { body }) => inviteMember(call, body),
-    }),
     route({
       operation: "listMembers",
       method: "GET",
@@ -54,7 +33,7 @@ function ownRoutes(endSessions: EndSessions): Route<Call>[] {
       scopes: ["members:read"],
       tag: TAG,
       summary: "List members",
-      query: schema.listMembersQuery,
+      query: schema.listQuery,
       answer: list,
       errors: [],
       handle: (call, { query }) => listMembers(call, query),
@@ -96,25 +75,12 @@ function operatorRoutes(endSessions: EndSessions): Route<Call>[] {
   return [
     route({
       ...common,
-      operation: "inviteTenantMember",
-      method: "POST",
-      paths: ["/v1/tenants/{id}/invitations"],
-      summary: "Invite somebody to an organisation: its first owner",
-      params: tenantParams,
-      body: { kind: "json", schema: schema.inviteRequest },
-      answer: invitation,
-      errors: [tenantErrors.tenant_not_found, errors.member_exists],
-      examples: { request: { ...inviteExample, role: "owner" } },
-      handle: (call, { body }) => inviteMember(call, body),
-    }),
-    route({
-      ...common,
       operation: "listTenantMembers",
       method: "GET",
       paths: ["/v1/tenants/{id}/members"],
       summary: "List an organisation's members",
       params: tenantParams,
-      query: schema.listMembersQuery,
+      query: schema.listQuery,
       answer: list,
       errors: [tenantErrors.tenant_not_found],
       handle: (call, { query }) => listMembers(call, query),
@@ -159,7 +125,7 @@ export function accountRoutes(tools: PasswordTools): Route<Call>[] {
       summary: "Change one's password; every other session ends",
       body: { kind: "json", schema: schema.changePasswordRequest },
       answer: { kind: "empty", status: 204, description: "Changed." },
-      errors: [errors.password_refused, errors.member_not_found],
+      errors: [errors.password_refused, errors.password_guessable, errors.member_not_found],
       handle: (call, { body }) => changePassword(call, tools, body),
     }),
     route({

@@ -38,14 +38,22 @@ export const invitationView = z.strictObject({
   email: emailShape,
   role,
   locale,
+  invited_by: z.string().max(64).meta({ description: "Id of the member, or what stands for the operator." }),
+  created_at: instantShape("When it was mailed"),
   expires_at: instantShape("When its link ends"),
+});
+export const invitationList = pageShape(invitationView);
+export const invitationParams = z.strictObject({ id: idShape("inv", "Id of the invitation.") });
+export const tenantInvitationParams = z.strictObject({
+  id: idShape("ten", "Id of the organisation."),
+  invitation_id: idShape("inv", "Id of the invitation."),
 });
 export const memberParams = z.strictObject({ id: idShape("mem", "Id of the member.") });
 export const tenantMemberParams = z.strictObject({
   id: idShape("ten", "Id of the organisation."),
   member_id: idShape("mem", "Id of the member."),
 });
-export const listMembersQuery = z.strictObject({ ...pageQuery });
+export const listQuery = z.strictObject({ ...pageQuery });
 export const memberView = z.strictObject({
   member_id: idShape("mem", "Id of the member."),
   email: emailShape,

@@ -1,13 +1,20 @@
 import type { Clock } from "../clock/clock.ts";
 import type { Database } from "../db/tx.ts";
 import { platformError } from "../errors/platform-errors.ts";
+import type { Keyring } from "../keys/keyring.ts";
 import { limitKey } from "../limits/limit-keys.ts";
 import { createWindowLimiter, type WindowRequest } from "../limits/sliding-window.ts";
 import type { Log } from "../log/log.ts";
+import { knownHash } from "./known-address.ts";
+import { findKnownAddress } from "./store/known-addresses.ts";
 
 /** Holds back who guesses. Refuses, too, when the counts cannot be asked for. */
 export type Throttle = {
-  /** One sign-in: by account, known or not, by address, and by all together. */
+  /**
+   * One sign-in: by address, and by account at that address. Where nobody signed in to the account before, it also
+   * counts among all strangers to that account, whether it exists or not, and all strangers together: a flood from
+   * elsewhere holds back strangers alone.
+   */
   signIn(attempt: { accountHash: Buffer; remoteAddress: string }): Promise<void>;
   /** One password or code of a member who is known: signed in, or past the password. */
   proof(memberId: string): Promise<void>;
@@ -16,15 +23,17 @@ export type Throttle = {
 };
 
 export const SIGN_IN_LIMITS = {
-  account: { limit: 20, windowSeconds: 900 },
   address: { limit: 100, windowSeconds: 900 },
-  all: { limit: 1_200, windowSeconds: 60 },
+  accountAtAddress: { limit: 20, windowSeconds: 900 },
+  strangersToAccount: { limit: 40, windowSeconds: 900 },
+  allStrangers: { limit: 1_200, windowSeconds: 60 },
   proof: { limit: 10, windowSeconds: 900 },
   mailAccount: { limit: 3, windowSeconds: 3_600 },
   mailAddress: { limit: 30, windowSeconds: 3_600 },
 } as const;
 
-export function createThrottle(options: { db: Database; clock: Clock; log: Log }): Throttle {
+export function createThrottle(options: { db: Database; clock: Clock; log: Log; keyring: Keyring }): Throttle {
+  const { db, keyring } = options;
   const limiter = createWindowLimiter(options);
   async function take(requests: readonly WindowRequest[]): Promise<void> {
     for (const request of requests) {
@@ -38,12 +47,19 @@ export function createThrottle(options: { db: Database; clock: Clock; log: Log }
   const address = (remoteAddress: string, what: string): string =>
     limitKey({ kind: "address", address: remoteAddress }, what);
   return {
-    signIn: ({ accountHash, remoteAddress }) =>
-      take([
+    async signIn({ accountHash, remoteAddress }) {
+      const account = accountHash.toString("hex");
+      await take([
         { key: address(remoteAddress, "sign-in"), ...SIGN_IN_LIMITS.address },
-        { key: `account:sign-in:${accountHash.toString("hex")}`, ...SIGN_IN_LIMITS.account },
-        { key: "all:sign-in", ...SIGN_IN_LIMITS.all },
-      ]),
+        { key: `${address(remoteAddress, "sign-in-account")}:${account}`, ...SIGN_IN_LIMITS.accountAtAddress },
+      ]);
+      const known = await db.lookup(findKnownAddress(knownHash(keyring, accountHash, remoteAddress)));
+      if (known !== null) return;
+      await take([
+        { key: `account:sign-in:${account}`, ...SIGN_IN_LIMITS.strangersToAccount },
+        { key: "all:sign-in", ...SIGN_IN_LIMITS.allStrangers },
+      ]);
+    },
     proof: (memberId) => take([{ key: `member:proof:${memberId}`, ...SIGN_IN_LIMITS.proof }]),
     mail: ({ accountHash, remoteAddress }) =>
       take([

@@ -8,7 +8,12 @@ import type { Database } from "../db/tx.ts";
 import { isAppError } from "../errors/errors.ts";
 import { createKeyring, SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import { createTenant } from "../tenants/operations.ts";
+import { newId } from "../ids/ids.ts";
+import { sealText } from "../members/member.ts";
+import type { RoleScopes } from "../members/roles.ts";
+import { insertMember } from "../members/store/members.ts";
 import { ACCESS_SECONDS, createAccessTokens, type AccessClaims } from "./access-token.ts";
+import { createMemberCheck } from "./member-check.ts";
 import { endSession, startSession } from "./operations.ts";
 import { createSigningKeys, ROTATE_AFTER_MS, SETTLE_MS } from "./signing-keys.ts";
 
@@ -116,6 +121,59 @@ describe("access tokens", () => {
       wrong[`the public key as a secret, ${index}`] = await sign({ alg: "HS256" }, {}, secret);
     }
     for (const [name, token] of Object.entries(wrong)) await assert.rejects(tokens.check(token), ended, name);
+  });
+
+  /** An organisation of its own, with an owner who is signed in. */
+  async function owner(name: string): Promise<AccessClaims> {
+    const now = clock.now();
+    const { id } = await db.tenant(SERVER_TENANT, (tx) => createTenant(tx, keyring, { name, isDemo: false, now }));
+    const keys = await keyring.of(id);
+    const memberId = newId("mem", now);
+    return db.tenant(id, async (tx) => {
+      await insertMember(tx, id, {
+        id: memberId,
+        sealed_email: sealText(keys, "owner@example.org", `email/${memberId}`),
+        sealed_name: sealText(keys, "Owner", `name/${memberId}`),
+        role: "owner",
+        locale: "en",
+        password: null,
+        now,
+      });
+      const { sessionId } = await startSession(tx, id, memberId, { keyring, now });
+      return { memberId, tenantId: id, sessionId, scopes: ["documents:read"], authTime: now };
+    });
+  }
+
+  test("of one organisation open nothing in another, though the server's own key signs the other one's name", async () => {
+    const [mine, theirs] = [await owner("Mine"), await owner("Theirs")];
+    const scopes: RoleScopes = { owner: ["all"], admin: [], operator: [], auditor: [], reader: [] };
+    // `issue` signs whatever it is told, as a forger would who has the key of the day.
+    const { tokens } = process();
+    const bearer = async (claims: AccessClaims) => {
+      const { accessToken } = await tokens.issue(claims);
+      const check = createMemberCheck({ keyring, tokens, scopes: { secufile: scopes } });
+      return check.bearer(`Bearer ${accessToken}`, "secufile");
+    };
+    const refused = (error: unknown): boolean => isAppError(error, "platform", "unauthorized");
+    const swapped: Record<string, AccessClaims> = {
+      "the tenant alone": { ...mine, tenantId: theirs.tenantId },
+      "tenant and session": { ...mine, tenantId: theirs.tenantId, sessionId: theirs.sessionId },
+      "tenant and member": { ...mine, tenantId: theirs.tenantId, memberId: theirs.memberId },
+      "the session alone": { ...mine, sessionId: theirs.sessionId },
+      "the server as tenant": { ...mine, tenantId: SERVER_TENANT },
+      "no tenant that there is": { ...mine, tenantId: newId("ten", START) },
+    };
+    // Cold, and once more when this process remembers both sessions.
+    for (const round of ["cold", "warm"]) {
+      for (const [name, claims] of Object.entries(swapped)) {
+        await assert.rejects(bearer(claims), refused, `${name}, ${round}`);
+      }
+      for (const claims of [mine, theirs]) {
+        const caller = await bearer(claims);
+        assert.deepEqual([caller.tenantId, caller.member?.memberId], [claims.tenantId, claims.memberId]);
+        assert.ok(caller.scopes.has("all"));
+      }
+    }
   });
 
   test("are signed by one key, of however many processes begin at once; the next key overlaps", async () => {

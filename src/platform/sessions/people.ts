@@ -2,12 +2,14 @@ import type { JobDefinition } from "../jobs/jobs.ts";
 import type { Route } from "../http/route.ts";
 import { memberJobs } from "../members/jobs.ts";
 import { linkRoutes } from "../members/link-routes.ts";
+import { createPasswordRules } from "../members/password-rules.ts";
 import { createPasswordHasher } from "../members/password.ts";
 import type { RoleScopes } from "../members/roles.ts";
 import { accountRoutes, memberRoutes } from "../members/routes.ts";
 import { createThrottle } from "../members/throttle.ts";
 import type { Call, OpenCall, Services } from "../product.ts";
 import { createAccessTokens } from "./access-token.ts";
+import { sessionJobs } from "./jobs.ts";
 import { createMemberCheck, type MemberCheck } from "./member-check.ts";
 import { endSessions } from "./operations.ts";
 import { sessionRoutes, signInRoutes } from "./routes.ts";
@@ -30,6 +32,7 @@ export function createPeople(
   const tokens = createAccessTokens({ ...services, keys, issuer: () => services.publicUrl() });
   const tools = {
     hasher: createPasswordHasher(),
+    rules: createPasswordRules(),
     throttle: createThrottle(services),
     endSessions,
     tokens,
@@ -39,6 +42,6 @@ export function createPeople(
     memberCheck: createMemberCheck({ keyring: services.keyring, tokens, scopes }),
     routes: [...sessionRoutes(tools), ...accountRoutes(tools), ...memberRoutes(endSessions)],
     openRoutes: [...signInRoutes(tools, keys), ...linkRoutes(tools)],
-    jobs: memberJobs(services),
+    jobs: [...memberJobs(services), ...sessionJobs(services)],
   };
 }

@@ -3,6 +3,7 @@ import { actorOf } from "../credentials/operations.ts";
 import type { Tx } from "../db/tx.ts";
 import { SERVER_TENANT, TenantShreddedError, type TenantKeys } from "../keys/keyring.ts";
 import { memberError } from "../members/errors.ts";
+import { knownHash, rememberAddress } from "../members/known-address.ts";
 import { addressHash, emailOf, type MemberRow } from "../members/member.ts";
 import { spendCode } from "../members/operations/codes.ts";
 import { ownAccount } from "../members/operations/passwords.ts";
@@ -165,11 +166,15 @@ async function start(
   act: { action: string; by: "password" | "totp" | "recovery" },
 ): Promise<Refreshed> {
   const { tenantId, row, keys } = found;
-  const started = await startSession(tx, tenantId, row.id, { keyring: call.services.keyring, now: call.now });
+  const { keyring } = call.services;
+  const email = emailOf(keys, row);
+  const started = await startSession(tx, tenantId, row.id, { keyring, now: call.now });
+  const hash = knownHash(keyring, addressHash(keyring, email), call.remoteAddress);
+  await rememberAddress(tx, tenantId, { memberId: row.id, hash, now: call.now });
   await recordAudit(tx, tenantId, {
     action: act.action,
     at: call.now,
-    actor: { type: "member", id: row.id, email: emailOf(keys, row), ip: call.remoteAddress },
+    actor: { type: "member", id: row.id, email, ip: call.remoteAddress },
     resource: { type: "session", id: started.sessionId },
     outcome: "success",
     details: { by: act.by, request_id: call.requestId },

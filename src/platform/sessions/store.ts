@@ -108,6 +108,22 @@ export async function updateSessionRevoked(
      where tenant_id = ${tenantId} and id = ${target.id} and revoked_at is null`);
 }
 
+/** Deletes at most `limit` that ended long ago; zero: none is left. */
+export async function deleteOldSessions(
+  tx: Tx,
+  tenantId: string,
+  ended: { revokedBefore: Date; usedBefore: Date; madeBefore: Date; limit: number },
+): Promise<number> {
+  return tx.run(sql`
+    delete from platform.sessions
+     where tenant_id = ${tenantId} and id in (
+       select id from platform.sessions
+        where tenant_id = ${tenantId}
+          and (revoked_at < ${ended.revokedBefore} or used_at < ${ended.usedBefore} or created_at < ${ended.madeBefore})
+        order by id
+        limit ${ended.limit})`);
+}
+
 export type SigningKeyRow = { id: string; public_key: Buffer; sealed_key: Buffer; created_at: Date };
 
 /** Held to the end of the transaction: of processes that find no fresh key at once, one makes it. */

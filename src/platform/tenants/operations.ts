@@ -1,9 +1,11 @@
 import { recordAudit } from "../audit/audit.ts";
-import type { Tx } from "../db/tx.ts";
+import type { Database, Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import { SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import { tenantError } from "./errors.ts";
-import { insertTenant, updateTenantDeleted, type TenantRow } from "./store.ts";
+import { insertTenant, listTenantIds, updateTenantDeleted, type TenantRow } from "./store.ts";
+
+const TENANTS_A_PAGE = 500;
 
 /**
  * Makes an organisation with keys of its own. `tx` stands behind the server's own wall, whose audit log tells of it:
@@ -32,6 +34,16 @@ export async function deleteTenant(tx: Tx, keyring: Keyring, tenantId: string, n
   }
   await keyring.shredTenantKeys(tx, tenantId);
   await auditTenant(tx, tenantId, { operation: "deleteTenant", id: tenantId, now });
+}
+
+/** The living organisations, page by page, for work that goes from one to the next. */
+export async function* everyTenantId(db: Database): AsyncGenerator<string> {
+  for (let after: string | undefined = ""; after !== undefined;) {
+    const from: string = after;
+    const page: string[] = await db.directory((tx) => listTenantIds(tx, from, TENANTS_A_PAGE));
+    yield* page;
+    after = page.at(-1);
+  }
 }
 
 async function auditTenant(tx: Tx, logOf: string, act: { operation: string; id: string; now: Date }): Promise<void> {

@@ -1,5 +1,6 @@
 import { recordAudit } from "../../audit/audit.ts";
 import { actorOf } from "../../credentials/operations.ts";
+import { pageOf, positionOf } from "../../db/paging.ts";
 import { platformError } from "../../errors/platform-errors.ts";
 import { newId } from "../../ids/ids.ts";
 import { TenantShreddedError, type TenantKeys } from "../../keys/keyring.ts";
@@ -7,18 +8,10 @@ import { enqueueMail } from "../../notify/notify.ts";
 import type { Call, OpenCall } from "../../product.ts";
 import { findTenant } from "../../tenants/store.ts";
 import { memberError } from "../errors.ts";
+import { knownHash, rememberAddress } from "../known-address.ts";
 import { linkMail } from "../mail.ts";
-import {
-  addressHash,
-  emailOf,
-  isMemberAddress,
-  isMemberName,
-  linkHash,
-  MIN_PASSWORD,
-  newLinkToken,
-  passwordObjection,
-  sealText,
-} from "../member.ts";
+import { addressHash, emailOf, isMemberAddress, isMemberName, linkHash, newLinkToken, sealText } from "../member.ts";
+import type { PasswordRules } from "../password-rules.ts";
 import type { PasswordHasher } from "../password.ts";
 import { mayTouch } from "../roles.ts";
 import type { InvitationView, InviteRequest } from "../schema.ts";
@@ -27,7 +20,10 @@ import {
   findLink,
   insertInvitation,
   insertLink,
+  listPendingInvitations,
   updateInvitationAccepted,
+  updateInvitationWithdrawn,
+  updateLinksEnded,
   updateLinkUsed,
   type InvitationRow,
   type LinkPurpose,
@@ -56,15 +52,16 @@ export async function inviteMember(call: Call, request: InviteRequest): Promise<
     const known = await listPlaces(tx, addressHash(keyring, email), tenantId);
     if (known.length > 0) throw memberError("member_exists", "The address belongs to a member already.");
     const id = newId("inv", call.now);
-    await insertInvitation(tx, tenantId, {
+    const row = {
       id,
       sealed_email: sealText(call.keys, email, `email/${id}`),
       role: request.role,
       locale: request.locale,
-      invitedBy: call.caller.credentialId,
+      invited_by: call.caller.credentialId,
       created_at: call.now,
       expires_at: expiresAt,
-    });
+    };
+    await insertInvitation(tx, tenantId, row);
     const link = { hash: linkHash(keyring, token), purpose: "invitation", tenantId, subjectId: id } as const;
     await insertLink(tx, { ...link, now: call.now, expiresAt });
     const organisation = (await findTenant(tx, tenantId))?.name ?? tenantId;
@@ -79,9 +76,59 @@ export async function inviteMember(call: Call, request: InviteRequest): Promise<
     const url = `${call.services.publicUrl()}/invite/${token}`;
     const mail = { to: email, locale: request.locale, organisation, url, at: call.now, expiresAt };
     await enqueueMail(tx, call.keys, linkMail("invitation", mail));
-    const { role, locale } = request;
-    return { invitation_id: id, email, role, locale, expires_at: expiresAt.toISOString() };
+    return viewOf(call.keys, row);
   });
+}
+
+/** Those that can still be accepted, oldest first. */
+export async function listInvitations(
+  call: Call,
+  query: { limit: number; cursor?: string | undefined; page?: number | undefined },
+): Promise<{ data: InvitationView[]; next_cursor: string | null }> {
+  const position = positionOf(query);
+  const asked = { ...position, now: call.now };
+  const rows = await call.read((tx) => listPendingInvitations(tx, call.caller.tenantId, asked));
+  return pageOf(rows, position, { id: (row) => row.id, show: (row) => viewOf(call.keys, row) });
+}
+
+/**
+ * Ends an invitation that nobody accepted: its link is dead once this is answered. Of a withdrawal and acceptances at
+ * once, whichever uses up the link first wins.
+ */
+export async function withdrawInvitation(call: Call, id: string): Promise<void> {
+  const { tenantId, member } = call.caller;
+  await call.write(async (tx) => {
+    const row = await findInvitation(tx, tenantId, id);
+    if (row === null) throw memberError("invitation_not_found", `There is no invitation ${id}.`);
+    if (!mayTouch(member?.role ?? null, [row.role])) {
+      throw memberError("owner_needed", "Only an owner withdraws the invitation of an owner.");
+    }
+    // The link first, as an acceptance does.
+    const ended = row.expires_at > call.now ? await updateLinksEnded(tx, tenantId, id, call.now) : 0;
+    if (ended === 0 || (await updateInvitationWithdrawn(tx, tenantId, id, call.now)) !== 1) {
+      throw memberError("invitation_over", "The invitation was accepted or withdrawn, or its time is over.");
+    }
+    await recordAudit(tx, tenantId, {
+      action: "platform.withdrawInvitation",
+      at: call.now,
+      actor: actorOf(call),
+      resource: { type: "invitation", id },
+      outcome: "success",
+      details: { role: row.role },
+    });
+  });
+}
+
+function viewOf(keys: TenantKeys, row: Omit<InvitationRow, "accepted_at" | "withdrawn_at">): InvitationView {
+  return {
+    invitation_id: row.id,
+    email: emailOf(keys, row),
+    role: row.role,
+    locale: row.locale,
+    invited_by: row.invited_by,
+    created_at: row.created_at.toISOString(),
+    expires_at: row.expires_at.toISOString(),
+  };
 }
 
 type OpenLink = { readonly link: LinkRow; readonly keys: TenantKeys; readonly hash: Buffer };
@@ -112,14 +159,14 @@ export async function openInvitation(call: OpenCall, token: string): Promise<Ope
     row: await findInvitation(tx, tenantId, id),
     organisation: (await findTenant(tx, tenantId))?.name ?? tenantId,
   }));
-  if (found.row === null || found.row.accepted_at !== null) throw over();
+  if (found.row === null || found.row.accepted_at !== null || found.row.withdrawn_at !== null) throw over();
   return { ...opened, invitation: found.row, organisation: found.organisation, email: emailOf(opened.keys, found.row) };
 }
 
 /** Makes the member; of many who accept one link at once, one does. */
 export async function acceptInvitation(
   call: OpenCall,
-  hasher: PasswordHasher,
+  { hasher, rules }: { readonly hasher: PasswordHasher; readonly rules: PasswordRules },
   request: { token: string; name: string; password: string },
 ): Promise<{ member_id: string; tenant_id: string }> {
   const opened = await openInvitation(call, request.token);
@@ -129,14 +176,15 @@ export async function acceptInvitation(
       fields: [{ parameter: "name", reason: "must be plain text" }],
     });
   }
-  refusePassword(request.password, opened.email);
+  rules.refuse(request.password, opened);
   const password = await hasher.hash(request.password);
   const id = newId("mem", call.now);
   const { tenant_id: tenantId } = opened.link;
   await call.services.db.tenant(tenantId, async (tx) => {
     if ((await updateLinkUsed(tx, tenantId, opened.hash, call.now)) !== 1) throw over();
     const { role, locale } = opened.invitation;
-    const place = { addressHash: addressHash(call.services.keyring, opened.email), tenantId, memberId: id };
+    const account = addressHash(call.services.keyring, opened.email);
+    const place = { addressHash: account, tenantId, memberId: id };
     if ((await insertPlace(tx, place)) !== 1) throw memberError("member_exists", "The address belongs to a member.");
     await insertMember(tx, tenantId, {
       id,
@@ -147,7 +195,9 @@ export async function acceptInvitation(
       password,
       now: call.now,
     });
-    await updateInvitationAccepted(tx, tenantId, opened.invitation.id, call.now);
+    const known = knownHash(call.services.keyring, account, call.remoteAddress);
+    await rememberAddress(tx, tenantId, { memberId: id, hash: known, now: call.now });
+    if ((await updateInvitationAccepted(tx, tenantId, opened.invitation.id, call.now)) !== 1) throw over();
     await recordAudit(tx, tenantId, {
       action: "platform.acceptInvitation",
       at: call.now,
@@ -158,14 +208,6 @@ export async function acceptInvitation(
     });
   });
   return { member_id: id, tenant_id: tenantId };
-}
-
-export function refusePassword(password: string, email: string): void {
-  const objection = passwordObjection(password, email);
-  if (objection === null) return;
-  const reason =
-    objection === "length" ? `A password holds ${MIN_PASSWORD} to 256 characters.` : "The address is no password.";
-  throw memberError("password_refused", reason);
 }
 
 function over(cause?: unknown): Error {

@@ -7,6 +7,7 @@ import { memberError } from "../errors.ts";
 import { addressHash, emailOf, nameOf, type EndSessions, type MemberRow } from "../member.ts";
 import { mayTouch } from "../roles.ts";
 import type { ChangeMemberRequest, MemberView } from "../schema.ts";
+import { deleteSpareAddresses } from "../store/known-addresses.ts";
 import { updateLinksEnded } from "../store/links.ts";
 import {
   deleteMember,
@@ -67,6 +68,7 @@ export async function removeMember(call: Call, id: string, endSessions: EndSessi
     refuseLastOwner(owners, id);
     await endSessions(tx, tenantId, { memberId: id, reason: "removed", now: call.now });
     await deletePlace(tx, addressHash(keyring, emailOf(call.keys, row)), tenantId);
+    await deleteSpareAddresses(tx, tenantId, { memberId: id, kept: 0 });
     await deleteRecoveryCodes(tx, tenantId, id);
     await updateLinksEnded(tx, tenantId, id, call.now);
     await deleteMember(tx, tenantId, id);

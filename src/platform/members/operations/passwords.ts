@@ -1,25 +1,28 @@
 import { recordAudit } from "../../audit/audit.ts";
 import { actorOf } from "../../credentials/operations.ts";
-import type { Database } from "../../db/tx.ts";
+import type { Database, Tx } from "../../db/tx.ts";
 import { enqueueJob } from "../../jobs/jobs.ts";
 import { TenantShreddedError, type Keyring } from "../../keys/keyring.ts";
 import { enqueueMail } from "../../notify/notify.ts";
 import type { Call, OpenCall } from "../../product.ts";
 import { findTenant } from "../../tenants/store.ts";
 import { memberError } from "../errors.ts";
+import { knownHash, rememberAddress } from "../known-address.ts";
 import { linkMail } from "../mail.ts";
 import { addressHash, emailOf, linkHash, newLinkToken, type EndSessions, type MemberRow } from "../member.ts";
+import type { PasswordRules } from "../password-rules.ts";
 import type { PasswordHasher } from "../password.ts";
 import { insertLink, updateLinksEnded, updateLinkUsed } from "../store/links.ts";
 import { findMember, listPlaces, updatePassword } from "../store/members.ts";
 import type { Throttle } from "../throttle.ts";
-import { openLink, refusePassword } from "./invitations.ts";
+import { openLink } from "./invitations.ts";
 
 export const RESET_JOB = "platform.sendPasswordReset";
 const RESET_MS = 3600 * 1000;
 
 export type PasswordTools = {
   readonly hasher: PasswordHasher;
+  readonly rules: PasswordRules;
   readonly throttle: Throttle;
   readonly endSessions: EndSessions;
 };
@@ -65,7 +68,7 @@ async function sendTo(tools: SendTools, target: { tenantId: string; memberId: st
     await updateLinksEnded(tx, tenantId, memberId, now);
     const link = { hash: linkHash(keyring, token), purpose: "reset", tenantId, subjectId: memberId } as const;
     await insertLink(tx, { ...link, now, expiresAt });
-    const organisation = (await findTenant(tx, tenantId))?.name ?? tenantId;
+    const organisation = await nameOfTenant(tx, tenantId);
     const url = `${tools.publicUrl()}/reset/${token}`;
     const mail = { to: emailOf(keys, row), locale: row.locale, organisation, url, at: now, expiresAt };
     await enqueueMail(tx, keys, linkMail("reset", mail));
@@ -80,11 +83,14 @@ export async function completeReset(
 ): Promise<void> {
   const { link, keys, hash } = await openLink(call, request.token, "reset");
   const { tenant_id: tenantId, subject_id: memberId } = link;
-  const { db } = call.services;
-  const row = await db.tenant(tenantId, (tx) => findMember(tx, tenantId, memberId));
+  const { db, keyring } = call.services;
+  const { row, organisation } = await db.tenant(tenantId, async (tx) => ({
+    row: await findMember(tx, tenantId, memberId),
+    organisation: await nameOfTenant(tx, tenantId),
+  }));
   if (row === null || row.state !== "active") throw memberError("link_not_valid", "The link is over.");
   const email = emailOf(keys, row);
-  refusePassword(request.password, email);
+  tools.rules.refuse(request.password, { email, organisation });
   const password = await tools.hasher.hash(request.password);
   await db.tenant(tenantId, async (tx) => {
     if ((await updateLinkUsed(tx, tenantId, hash, call.now)) !== 1) {
@@ -94,6 +100,9 @@ export async function completeReset(
     if ((await updatePassword(tx, tenantId, change)) !== 1) throw memberError("link_not_valid", "The link is over.");
     await updateLinksEnded(tx, tenantId, memberId, call.now);
     await tools.endSessions(tx, tenantId, { memberId, reason: "password_reset", now: call.now });
+    // The way in for a member whose account strangers keep busy, wherever the member is.
+    const known = knownHash(keyring, addressHash(keyring, email), call.remoteAddress);
+    await rememberAddress(tx, tenantId, { memberId, hash: known, now: call.now, others: 0 });
     await recordAudit(tx, tenantId, {
       action: "platform.completePasswordReset",
       at: call.now,
@@ -114,9 +123,10 @@ export async function changePassword(
   await tools.throttle.proof(row.id);
   const checked = await tools.hasher.verify(request.current_password, row.password);
   if (!checked.isRight) throw memberError("password_refused", "The current password is another one.");
-  refusePassword(request.new_password, email);
-  const password = await tools.hasher.hash(request.new_password);
   const { tenantId } = call.caller;
+  const organisation = await call.read((tx) => nameOfTenant(tx, tenantId));
+  tools.rules.refuse(request.new_password, { email, organisation });
+  const password = await tools.hasher.hash(request.new_password);
   await call.write(async (tx) => {
     const change = { id: row.id, password, version: row.version, now: call.now };
     if ((await updatePassword(tx, tenantId, change)) !== 1) {
@@ -133,6 +143,10 @@ export async function changePassword(
       outcome: "success",
     });
   });
+}
+
+async function nameOfTenant(tx: Tx, tenantId: string): Promise<string> {
+  return (await findTenant(tx, tenantId))?.name ?? tenantId;
 }
 
 /** The account of the member who calls. */

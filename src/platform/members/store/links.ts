@@ -1,3 +1,4 @@
+import type { Position } from "../../db/paging.ts";
 import { sql, type Statement } from "../../db/sql.ts";
 import type { Tx } from "../../db/tx.ts";
 import type { MemberLocale } from "../member.ts";
@@ -18,9 +19,11 @@ export type InvitationRow = {
   sealed_email: Buffer;
   role: MemberRole;
   locale: MemberLocale;
+  invited_by: string;
   created_at: Date;
   expires_at: Date;
   accepted_at: Date | null;
+  withdrawn_at: Date | null;
 };
 
 /** Before the organisation is known. */
@@ -56,24 +59,67 @@ export async function updateLinksEnded(tx: Tx, tenantId: string, subjectId: stri
 export async function insertInvitation(
   tx: Tx,
   tenantId: string,
-  row: Omit<InvitationRow, "accepted_at"> & { invitedBy: string },
+  row: Omit<InvitationRow, "accepted_at" | "withdrawn_at">,
 ): Promise<number> {
   return tx.run(sql`
     insert into platform.invitations (tenant_id, id, sealed_email, role, locale, invited_by, created_at, expires_at)
-    values (${tenantId}, ${row.id}, ${row.sealed_email}, ${row.role}, ${row.locale}, ${row.invitedBy},
+    values (${tenantId}, ${row.id}, ${row.sealed_email}, ${row.role}, ${row.locale}, ${row.invited_by},
             ${row.created_at}, ${row.expires_at})`);
 }
 
 export async function findInvitation(tx: Tx, tenantId: string, id: string): Promise<InvitationRow | null> {
   return tx.one(sql<InvitationRow>`
-    select id, sealed_email, role, locale, created_at, expires_at, accepted_at
+    select id, sealed_email, role, locale, invited_by, created_at, expires_at, accepted_at, withdrawn_at
       from platform.invitations
      where tenant_id = ${tenantId} and id = ${id}`);
 }
 
-/** Zero rows: it was accepted before. */
+/** Those that can still be accepted. */
+export async function listPendingInvitations(
+  tx: Tx,
+  tenantId: string,
+  position: Position & { now: Date },
+): Promise<InvitationRow[]> {
+  return tx.many(sql<InvitationRow>`
+    select id, sealed_email, role, locale, invited_by, created_at, expires_at, accepted_at, withdrawn_at
+      from platform.invitations
+     where tenant_id = ${tenantId} and id > ${position.afterId ?? ""}
+       and accepted_at is null and withdrawn_at is null and expires_at > ${position.now}
+     order by id
+     limit ${position.limit + 1} offset ${position.offset}`);
+}
+
+/** Zero rows: it was accepted or withdrawn before. */
 export async function updateInvitationAccepted(tx: Tx, tenantId: string, id: string, now: Date): Promise<number> {
   return tx.run(sql`
     update platform.invitations set accepted_at = ${now}
-     where tenant_id = ${tenantId} and id = ${id} and accepted_at is null`);
+     where tenant_id = ${tenantId} and id = ${id} and accepted_at is null and withdrawn_at is null`);
+}
+
+/** Zero rows: it was accepted or withdrawn before. */
+export async function updateInvitationWithdrawn(tx: Tx, tenantId: string, id: string, now: Date): Promise<number> {
+  return tx.run(sql`
+    update platform.invitations set withdrawn_at = ${now}
+     where tenant_id = ${tenantId} and id = ${id} and accepted_at is null and withdrawn_at is null`);
+}
+
+/** Deletes at most `limit` links that ended before; zero: none is left. */
+export async function deleteOldLinks(tx: Tx, before: Date, limit: number): Promise<number> {
+  return tx.run(sql`
+    delete from platform.member_links
+     where token_hash in (
+       select token_hash from platform.member_links where expires_at < ${before} order by expires_at limit ${limit})`);
+}
+
+/** Deletes at most `limit` invitations whose time ended before, accepted or not; zero: none is left. */
+export async function deleteOldInvitations(
+  tx: Tx,
+  tenantId: string,
+  old: { before: Date; limit: number },
+): Promise<number> {
+  return tx.run(sql`
+    delete from platform.invitations
+     where tenant_id = ${tenantId} and id in (
+       select id from platform.invitations
+        where tenant_id = ${tenantId} and expires_at < ${old.before} order by id limit ${old.limit})`);
 }

@@ -180,3 +180,12 @@ export async function countRecoveryCodes(tx: Tx, tenantId: string, memberId: str
      where tenant_id = ${tenantId} and member_id = ${memberId} and used_at is null`);
   return row?.count ?? 0;
 }
+
+/** Deletes at most `limit` recovery codes that were used before; zero: none is left. */
+export async function deleteUsedCodes(tx: Tx, tenantId: string, old: { before: Date; limit: number }): Promise<number> {
+  return tx.run(sql`
+    delete from platform.recovery_codes
+     where tenant_id = ${tenantId} and (member_id, code_hash) in (
+       select member_id, code_hash from platform.recovery_codes
+        where tenant_id = ${tenantId} and used_at < ${old.before} order by member_id, code_hash limit ${old.limit})`);
+}
