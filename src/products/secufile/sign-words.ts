@@ -63,8 +63,6 @@ type Words = {
   readonly states: Readonly<Record<SignerState, string>>;
   readonly statuses: Readonly<Record<SignatureStatus, string>>;
   readonly notices: Readonly<Record<Notice, string>>;
-  readonly language: string;
-  readonly skip: string;
 };
 
 const en: Words = {
@@ -167,8 +165,6 @@ const en: Words = {
     delegate_wrong: "Please type the name and e-mail address of a person who is not on the list.",
     not_open: "This can no longer be done. Below is how things stand.",
   },
-  language: "Language",
-  skip: "Skip to the content",
 };
 
 const fr: Words = {
@@ -275,8 +271,6 @@ const fr: Words = {
     delegate_wrong: "Veuillez saisir le nom et l’adresse électronique d’une personne qui ne figure pas sur la liste.",
     not_open: "Ce n’est plus possible. Voici où en est la demande.",
   },
-  language: "Langue",
-  skip: "Aller au contenu",
 };
 
 export const signWords: Readonly<Record<Locale, Words>> = { en, fr };
