@@ -169,13 +169,20 @@ describe("signature requests under attack", () => {
       { ...SIGN, act: "delegate", email: person() },
     ]) {
       const answer = await visitor.send(early, form);
-      assert.equal(answer.status, 410, form.act);
-      assert.match(answer.text, /not your turn/);
+      assert.equal(answer.status, 409, form.act);
+      assert.match(answer.text, /not your turn yet[\s\S]*link is good/);
     }
     assert.deepEqual(
       await rows("select s::text from secufile.signature_signers s where signature_id = $1", [other.id]),
       kept,
     );
+    const looked = await visitor.look(`${early}?lang=fr`);
+    assert.equal(looked.status, 409);
+    assert.match(looked.text, /pas encore votre tour/);
+    const now = linkIn(await mailbox.mailTo(both));
+    await visitor.send(now, { act: "open" });
+    await visitor.send(now, SIGN);
+    assert.match((await visitor.send(early, { act: "open" })).text, /name="act" value="sign"/, "the same link, later");
   });
 
   test("SF-49 nobody signs, declines or delegates what was never shown", async () => {

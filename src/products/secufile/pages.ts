@@ -111,7 +111,8 @@ function drawSigner(page: SignerPage, locale: Locale): Drawn {
         ${endOf(facts, locale)}`,
     };
   }
-  if (!page.isDue) return told(410, words.title, words.notTurn);
+  // The link is good and will work: 410 would say that it is over.
+  if (!page.isDue) return told(409, words.notTurnTitle, words.notTurn);
   if (signer.state !== "viewed") return drawClosed(facts, locale);
   return {
     status: 200,

@@ -48,6 +48,7 @@ type Words = {
   readonly declinedText: string;
   readonly delegatedTitle: string;
   readonly delegatedText: string;
+  readonly notTurnTitle: string;
   readonly notTurn: string;
   readonly waitsForContent: string;
   readonly nothingTitle: string;
@@ -113,7 +114,9 @@ const en: Words = {
   declinedText: "The sender was told. Nobody can sign this request any more.",
   delegatedTitle: "You named another person",
   delegatedText: "That person is asked instead of you.",
-  notTurn: "It is not your turn. You get a mail when the signers before you have signed.",
+  notTurnTitle: "It is not your turn yet",
+  notTurn:
+    "Others have to sign before you. Your link is good: keep it and open it again later. If a mail brings you a newer link then, use that one.",
   waitsForContent: "The encrypted document has not arrived on this server yet; signing begins when it has.",
   nothingTitle: "This link leads nowhere",
   nothingText: "It is not complete, or nobody was given it. Ask whoever sent it to you for a new one.",
@@ -217,7 +220,9 @@ const fr: Words = {
   declinedText: "L’expéditeur en a été informé. Plus personne ne peut signer cette demande.",
   delegatedTitle: "Vous avez désigné une autre personne",
   delegatedText: "Cette personne est sollicitée à votre place.",
-  notTurn: "Ce n’est pas votre tour. Vous recevrez un message quand les signataires précédents auront signé.",
+  notTurnTitle: "Ce n’est pas encore votre tour",
+  notTurn:
+    "D’autres personnes doivent signer avant vous. Votre lien est bon : gardez-le et rouvrez-le plus tard. Si un message vous apporte alors un lien plus récent, utilisez ce dernier.",
   waitsForContent: "Le document chiffré n’est pas encore arrivé sur ce serveur ; la signature commence ensuite.",
   nothingTitle: "Ce lien ne mène nulle part",
   nothingText:
