@@ -1,54 +1,27 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { linkIn, openMailbox, type Mailbox } from "../support/mailbox.ts";
-import { clientOf, eventually, expected, look, type Client, type Json } from "../support/secufile-client.ts";
-import { startTestServer } from "../support/server.ts";
-import { visitorOf, type Visitor } from "../support/sign-visitor.ts";
+import { eventually, expected, look, type Json } from "../support/secufile-client.ts";
+import { linkIn } from "../support/mailbox.ts";
+import { startSigningPlace, type SigningPlace } from "../support/signing-place.ts";
 
 const HOSTILE = `<script>alert(1)</script><a href="https://evil.example">`;
 const NARROW = "\u202f";
 const SIGN = { act: "sign", name: "Ada Lovelace", consent: "yes" };
-/** Addresses differ from test to test, so that each finds its own mails. */
-let people = 0;
-const person = (): string => `reader-${++people}@example.com`;
 
 describe("mails to signers", () => {
-  let mailbox: Mailbox;
-  let server: Awaited<ReturnType<typeof startTestServer>>;
-  let api: Client;
-  let visitor: Visitor;
+  let place: SigningPlace;
   before(async () => {
-    mailbox = await openMailbox();
-    server = await startTestServer(mailbox.env);
-    api = clientOf(server.origin, server.apiKey);
-    visitor = visitorOf(server.origin);
+    place = await startSigningPlace();
   });
-  after(async () => {
-    await server.remove();
-    await mailbox.close();
-  });
+  after(() => place.stop());
 
-  async function requested(members: Json): Promise<{ id: string; documentId: string }> {
-    const order = { filename: "promesse.pdf", key_wrap: "k" };
-    const { document_id: documentId } = expected(await api.post("/documents", order), 201);
-    expected(await api.call("PUT", `/documents/${documentId}/content`, { raw: "ciphertext" }), 200);
-    const made = expected(await api.post(`/documents/${documentId}/signatures`, members), 201);
-    return { id: made.signature_id, documentId };
-  }
-
-  async function openedBy(email: string): Promise<string> {
-    const path = linkIn(await mailbox.mailTo(email));
-    assert.equal((await visitor.send(path, { act: "open" })).status, 200);
-    return path;
-  }
-
-  const countTo = (email: string): number => mailbox.mails.filter(({ to }) => to === email).length;
+  const countTo = (email: string): number => place.mailbox.mails.filter(({ to }) => to === email).length;
 
   /** The signers that the log says were told, once the job has nothing left to do. */
   async function told(id: string): Promise<string[]> {
     await eventually("nobody is left to be told", async () => {
       const [jobs] = await look(
-        server.database.superUrl,
+        place.server.database.superUrl,
         `select count(*)::int as jobs from graphile_worker._private_jobs where payload::text like '%' || $1 || '%'
             and task_id = (select id from graphile_worker._private_tasks where identifier = 'secufile.tellSigners')`,
         [id],
@@ -56,7 +29,7 @@ describe("mails to signers", () => {
       return jobs?.["jobs"] === 0 ? true : null;
     });
     const rows = await look(
-      server.database.superUrl,
+      place.server.database.superUrl,
       `select event::json #>> '{details,signer_id}' as signer from platform.audit_events
         where action = 'secufile.tellSigner' and resource_id = $1`,
       [id],
@@ -65,13 +38,13 @@ describe("mails to signers", () => {
   }
 
   test("SF-49 an invitation has two forms with the same link, in the request's language; what others wrote stays text", async () => {
-    const email = person();
-    await requested({
+    const email = place.person();
+    await place.requested({
       signers: [{ email, role: HOSTILE }],
       message: `Bonjour !\n${HOSTILE}`,
       locale: "fr",
     });
-    const mail = await mailbox.mailTo(email);
+    const mail = await place.mailbox.mailTo(email);
     assert.equal(mail.subject, "Signature demandée\u00a0: promesse.pdf");
     assert.ok(
       mail.text.includes(`Bonjour${NARROW}!\n${HOSTILE}`) || mail.text.includes(`Bonjour${NARROW}!\r\n${HOSTILE}`),
@@ -80,36 +53,38 @@ describe("mails to signers", () => {
     assert.match(mail.html, new RegExp(`href="[^"]+${linkIn(mail)}"`));
     assert.doesNotMatch(mail.html, /<script|evil\.example">/);
     assert.ok(mail.html.includes(`Bonjour${NARROW}!<br />&lt;script&gt;`));
-    await requested({ signers: [{ email, role: "buyer" }] });
-    assert.match((await mailbox.mailTo(email, 2)).html, /<html lang="en">[\s\S]*Your signature is requested/);
+    await place.requested({ signers: [{ email, role: "buyer" }] });
+    assert.match((await place.mailbox.mailTo(email, 2)).html, /<html lang="en">[\s\S]*Your signature is requested/);
   });
 
   test("SF-49 all who signed are told once that it is complete; who named another person is not", async () => {
-    const [first, second, delegate] = [person(), person(), person()];
-    const { id } = await requested({
+    const [first, second, delegate] = [place.person(), place.person(), place.person()];
+    const { id } = await place.requested({
       signers: [
         { email: first, role: "buyer", order: 1 },
         { email: second, role: "seller", order: 2 },
       ],
       delegation: true,
     });
-    await visitor.send(await openedBy(first), SIGN);
-    await visitor.send(await openedBy(second), { act: "delegate", name: "Bob", email: delegate });
-    await visitor.send(await openedBy(delegate), { ...SIGN, name: "Bob" });
-    const view = expected(await api.get(`/signatures/${id}`), 200);
+    await place.visitor.send(await place.openedBy(first), SIGN);
+    await place.visitor.send(await place.openedBy(second), { act: "delegate", name: "Bob", email: delegate });
+    await place.visitor.send(await place.openedBy(delegate), { ...SIGN, name: "Bob" });
+    const view = expected(await place.api.get(`/signatures/${id}`), 200);
     assert.equal(view.status, "completed");
     for (const email of [first, delegate]) {
-      const mail = await mailbox.mailTo(email, 2);
+      const mail = await place.mailbox.mailTo(email, 2);
       assert.equal(mail.subject, "Signed by all: promesse.pdf");
       assert.match(mail.text, /Evidence: aud_[0-9A-Z]{26}/);
       assert.doesNotMatch(mail.text + mail.html, /\/sign\//, "a fresh link would end the reader's own");
     }
     const signers = view.signers as readonly { readonly signer_id: string; readonly state: string }[];
     const signed = signers.filter(({ state }) => state === "signed").map((one) => one.signer_id);
-    const [tenant] = await look(server.database.superUrl, "select tenant_id from secufile.signatures where id = $1", [
-      id,
-    ]);
-    await look(server.database.superUrl, "select graphile_worker.add_job('secufile.tellSigners', $1::json)", [
+    const [tenant] = await look(
+      place.server.database.superUrl,
+      "select tenant_id from secufile.signatures where id = $1",
+      [id],
+    );
+    await look(place.server.database.superUrl, "select graphile_worker.add_job('secufile.tellSigners', $1::json)", [
       JSON.stringify({ tenantId: tenant?.["tenant_id"], signatureId: id }),
     ]);
     assert.deepEqual(await told(id), signed.toSorted(), "the job run again tells nobody");
@@ -117,14 +92,14 @@ describe("mails to signers", () => {
   });
 
   test("SF-49 of a decline hear those who were written to, but neither who it was nor why", async () => {
-    const [signed, declined, later] = [person(), person(), person()];
-    const { id } = await requested({
+    const [signed, declined, later] = [place.person(), place.person(), place.person()];
+    const { id } = await place.requested({
       signers: [signed, declined, later].map((email, at) => ({ email, role: "buyer", order: at + 1 })),
       locale: "fr",
     });
-    await visitor.send(await openedBy(signed), SIGN);
-    await visitor.send(await openedBy(declined), { act: "decline", reason: "Wrong price" });
-    const mail = await mailbox.mailTo(signed, 2);
+    await place.visitor.send(await place.openedBy(signed), SIGN);
+    await place.visitor.send(await place.openedBy(declined), { act: "decline", reason: "Wrong price" });
+    const mail = await place.mailbox.mailTo(signed, 2);
     assert.equal(mail.subject, "Refusé\u00a0: promesse.pdf");
     assert.match(mail.text, /Un signataire a refusé[\s\S]*Votre propre signature reste enregistrée[\s\S]*aud_/);
     for (const secret of ["Wrong price", declined]) assert.equal((mail.text + mail.html).includes(secret), false);
@@ -133,50 +108,53 @@ describe("mails to signers", () => {
   });
 
   test("SF-49 of a cancelled request, and of a deleted document, hear those who were written to", async () => {
-    const [one, next, other] = [person(), person(), person()];
-    const cancelled = await requested({
+    const [one, next, other] = [place.person(), place.person(), place.person()];
+    const cancelled = await place.requested({
       signers: [one, next].map((email, at) => ({ email, role: "buyer", order: at + 1 })),
     });
-    await mailbox.mailTo(one);
-    expected(await api.post(`/signatures/${cancelled.id}/cancel`), 200);
-    assert.match((await mailbox.mailTo(one, 2)).text, /The sender cancelled the request, or the document is gone/);
+    await place.mailbox.mailTo(one);
+    expected(await place.api.post(`/signatures/${cancelled.id}/cancel`), 200);
+    assert.match(
+      (await place.mailbox.mailTo(one, 2)).text,
+      /The sender cancelled the request, or the document is gone/,
+    );
     assert.equal((await told(cancelled.id)).length, 1);
     assert.equal(countTo(next), 0);
-    const { documentId } = await requested({ signers: [{ email: other, role: "buyer" }] });
-    await mailbox.mailTo(other);
-    expected(await api.call("DELETE", `/documents/${documentId}`), 204);
-    assert.equal((await mailbox.mailTo(other, 2)).subject, "Cancelled: promesse.pdf");
+    const { documentId } = await place.requested({ signers: [{ email: other, role: "buyer" }] });
+    await place.mailbox.mailTo(other);
+    expected(await place.api.call("DELETE", `/documents/${documentId}`), 204);
+    assert.equal((await place.mailbox.mailTo(other, 2)).subject, "Cancelled: promesse.pdf");
   });
 
   test("SF-49 where the organisation's messages of the hour are used up, a page says so, and the code of before holds", async () => {
-    const email = person();
-    const { id } = await requested({
+    const email = place.person();
+    const { id } = await place.requested({
       signers: [{ email, role: "buyer", phone: "+33612345678" }],
       require_code: "sms",
     });
-    const path = await openedBy(email);
-    assert.match((await visitor.send(path, { act: "code" })).text, /on its way/);
+    const path = await place.openedBy(email);
+    assert.match((await place.visitor.send(path, { act: "code" })).text, /on its way/);
     const codes = (): Promise<Json[]> =>
       look(
-        server.database.superUrl,
+        place.server.database.superUrl,
         "select tenant_id, code_mac from secufile.signature_signers where signature_id = $1",
         [id],
       );
     const [earlier] = await codes();
     await look(
-      server.database.superUrl,
+      place.server.database.superUrl,
       `update platform.rate_windows
           set ends = array[(extract(epoch from clock_timestamp()) * 1000000)::bigint], counts = array[100]
         where key_hash = sha256(convert_to('3600:notify:sms:' || $1, 'UTF8'))`,
       [earlier?.["tenant_id"]],
     );
-    const limited = await visitor.send(path, { act: "code" });
+    const limited = await place.visitor.send(path, { act: "code" });
     assert.equal(limited.status, 200);
     assert.match(limited.headers.get("content-type") ?? "", /^text\/html/);
     assert.match(limited.text, /No more codes can be sent/);
     assert.deepEqual((await codes())[0], earlier);
     const outcomes = await look(
-      server.database.superUrl,
+      place.server.database.superUrl,
       `select event::json ->> 'outcome' as outcome from platform.audit_events
         where action = 'secufile.sendCode' and resource_id = $1`,
       [id],

@@ -160,8 +160,32 @@ describe("the page behind signature_url", () => {
       assert.match(answer.headers.get("content-security-policy") ?? "", /default-src 'none'/);
       assert.match(answer.headers.get("x-robots-tag") ?? "", /noindex/);
     }
-    expectedProblem(await visitor.get("/sign/%00"), 422, "validation_failed");
-    expectedProblem(await visitor.get("/sign/"), 404, "not_found");
+    const problems = [
+      ["GET", "/sign/%00", 422, "validation_failed"],
+      ["GET", "/sign/", 404, "not_found"],
+      ["GET", `${path}/more`, 404, "not_found"],
+      ["GET", "/sign/%zz", 400, "bad_request"],
+      ["PUT", path, 405, "method_not_allowed"],
+    ] as const;
+    for (const [method, at, status, code] of problems) {
+      const answer = await visitor.call(method, at);
+      expectedProblem(answer, status, code);
+      for (const [name, value] of nothing.answer.headers) {
+        if (!/^(?:cache-control|content-security-policy|referrer-policy|x-)/.test(name) || name === "x-request-id")
+          continue;
+        assert.equal(answer.headers.get(name), value, `${method} ${at}: ${name}`);
+      }
+      assert.equal(answer.headers.get("cache-control"), "no-store");
+    }
+    for (const [at, kept] of [
+      ["/sign", "no-store"],
+      [path.replace("sign", "%73ign"), "no-store"],
+      ["/signs", null],
+    ] as const) {
+      const answer = await fetch(`${server.origin}${at}`, { method: "PUT" });
+      assert.match(answer.headers.get("content-type") ?? "", /problem\+json/);
+      assert.equal(answer.headers.get("cache-control"), kept, at);
+    }
     // A token opens its page and nothing else, and an API token opens no page.
     const asBearer = clientOf(server.origin, path.slice("/sign/".length));
     expectedProblem(await asBearer.get("/documents"), 401, "unauthorized");

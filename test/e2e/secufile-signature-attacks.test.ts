@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { startLocalServer, type LocalServer } from "../support/local-server.ts";
-import { linkIn, openMailbox, type Mailbox } from "../support/mailbox.ts";
 import {
   clientOf,
   expected,
@@ -9,62 +8,50 @@ import {
   look,
   newOrganisation,
   storedDocument,
-  type Client,
   type Json,
 } from "../support/secufile-client.ts";
-import { startTestServer } from "../support/server.ts";
-import { visitorOf, type Visitor } from "../support/sign-visitor.ts";
+import { startSigningPlace, type SigningPlace } from "../support/signing-place.ts";
 
 const SIGN = { act: "sign", name: "Ada Lovelace", consent: "yes" };
 const DECLINE = { act: "decline", reason: "The price is wrong" };
 const RACES = 8;
 const SMS_TOKEN = "sms-token-of-the-test";
-let people = 0;
-const person = (): string => `attacked-${++people}@example.com`;
 
 describe("signature requests under attack", () => {
-  let mailbox: Mailbox;
   let gateway: LocalServer;
-  let server: Awaited<ReturnType<typeof startTestServer>>;
-  let api: Client;
-  let visitor: Visitor;
+  let place: SigningPlace;
   before(async () => {
-    mailbox = await openMailbox();
     gateway = await startLocalServer((_request, response) => void response.writeHead(202).end());
-    server = await startTestServer({
-      ...mailbox.env,
+    place = await startSigningPlace({
       TABELLION_SMS_URL: `${gateway.url}/send`,
       TABELLION_SMS_TOKEN: SMS_TOKEN,
     });
-    api = clientOf(server.origin, server.apiKey);
-    visitor = visitorOf(server.origin);
   });
   after(async () => {
-    await server.remove();
+    await place.stop();
     await gateway.close();
-    await mailbox.close();
   });
 
   type Opened = { id: string; documentId: string; email: string; path: string; envelope: string };
-  async function invited(members: Json = {}, client = api): Promise<Opened> {
-    const email = person();
+  async function invited(members: Json = {}, client = place.api): Promise<Opened> {
+    const email = place.person();
     const documentId = await storedDocument(client, Buffer.from("ciphertext"));
     const order = { signers: [{ email, role: "buyer" }], ...members };
     const made = expected(await client.post(`/documents/${documentId}/signatures`, order), 201);
     const to = order.signers[0].email;
     const envelope = new URL(made.signature_url).pathname;
-    return { id: made.signature_id, documentId, email: to, path: linkIn(await mailbox.mailTo(to)), envelope };
+    return { id: made.signature_id, documentId, email: to, path: await place.linkOf(to), envelope };
   }
   async function opened(members: Json = {}): Promise<Opened> {
     const one = await invited(members);
-    assert.equal((await visitor.send(one.path, { act: "open" })).status, 200);
+    assert.equal((await place.visitor.send(one.path, { act: "open" })).status, 200);
     return one;
   }
-  const stateOf = async (id: string): Promise<Json> => expected(await api.get(`/signatures/${id}`), 200);
+  const stateOf = async (id: string): Promise<Json> => expected(await place.api.get(`/signatures/${id}`), 200);
   const recordsOf = async (id: string): Promise<Json[]> =>
-    JSON.parse((await api.get(`/signatures/${id}/evidence.json`)).bytes.toString()).records;
+    JSON.parse((await place.api.get(`/signatures/${id}/evidence.json`)).bytes.toString()).records;
   const rows = (text: string, values: readonly unknown[] = []): Promise<Json[]> =>
-    look(server.database.superUrl, text, values);
+    look(place.server.database.superUrl, text, values);
   const actsOn = async (id: string): Promise<string[]> =>
     (
       await rows(
@@ -75,31 +62,31 @@ describe("signature requests under attack", () => {
     ).map((row) => row.action);
 
   test("SF-49 a code by SMS comes by SMS alone, and a delegate's, whose telephone nobody knows, by mail", async () => {
-    const email = person();
+    const email = place.person();
     const phone = "+33612345678";
     const { id, path } = await opened({
       signers: [{ email, role: "buyer", phone }],
       require_code: "sms",
       delegation: true,
     });
-    await visitor.send(path, { act: "code" });
+    await place.visitor.send(path, { act: "code" });
     const sent = await gateway.waitFor(({ body }) => body.includes("33612345678"));
     assert.equal(sent.headers.authorization, `Bearer ${SMS_TOKEN}`);
     const { to, text } = JSON.parse(sent.body.toString());
     assert.equal(to, phone);
-    assert.equal(mailbox.mails.filter((mail) => mail.to === email).length, 1, "no code by mail");
+    assert.equal(place.mailbox.mails.filter((mail) => mail.to === email).length, 1, "no code by mail");
     const code = /\b(\d{6})\b/.exec(text)?.[1] ?? "";
-    const [other, name] = [person(), "Bob"];
+    const [other, name] = [place.person(), "Bob"];
     assert.match(
-      (await visitor.send(path, { act: "delegate", name, email: other })).text,
+      (await place.visitor.send(path, { act: "delegate", name, email: other })).text,
       /no valid code|code is wrong/,
     );
-    await visitor.send(path, { act: "delegate", name, email: other, code });
-    const next = linkIn(await mailbox.mailTo(other));
-    assert.match((await visitor.send(next, { act: "open" })).text, /sent to your e-mail address/);
-    await visitor.send(next, { act: "code" });
-    const mailed = /\b(\d{6})\b/.exec((await mailbox.mailTo(other, 2)).text)?.[1] ?? "";
-    assert.match((await visitor.send(next, { ...SIGN, name, code: mailed })).text, /You have signed/);
+    await place.visitor.send(path, { act: "delegate", name, email: other, code });
+    const next = await place.linkOf(other);
+    assert.match((await place.visitor.send(next, { act: "open" })).text, /sent to your e-mail address/);
+    await place.visitor.send(next, { act: "code" });
+    const mailed = /\b(\d{6})\b/.exec((await place.mailbox.mailTo(other, 2)).text)?.[1] ?? "";
+    assert.match((await place.visitor.send(next, { ...SIGN, name, code: mailed })).text, /You have signed/);
     const [record] = await recordsOf(id);
     const { proof } = JSON.parse(record.signed_text);
     assert.deepEqual([proof.code.channel, proof.code.sent_to], ["mail", other]);
@@ -116,7 +103,7 @@ describe("signature requests under attack", () => {
 
   test("SF-49 a thief of a link gets ten codes a day to guess, and a link that was replaced uses none up", async () => {
     const { id, email, path, envelope } = await opened({ require_code: true });
-    const ask = async (): Promise<string> => (await visitor.send(path, { act: "code" })).text;
+    const ask = async (): Promise<string> => (await place.visitor.send(path, { act: "code" })).text;
     for (let count = 0; count < 5; count++) assert.match(await ask(), /on its way/);
     assert.match(await ask(), /No more codes/);
     // An hour passes: what it counted is gone.
@@ -125,29 +112,29 @@ describe("signature requests under attack", () => {
     for (let count = 0; count < 5; count++) assert.match(await ask(), /on its way/);
     await rows(pass);
     assert.match(await ask(), /No more codes/);
-    await visitor.send(envelope, { act: "ask", email });
-    linkIn(await mailbox.mailTo(email, 12));
+    await place.visitor.send(envelope, { act: "ask", email });
+    await place.linkOf(email, 12);
     assert.match(await ask(), /newer link/);
     assert.equal((await actsOn(id)).filter((act) => act === "secufile.sendCode").length, 10);
   });
 
   test("SF-22 before its turn a signer has no link, and one that it got somehow does nothing", async () => {
-    const [first, second] = [person(), person()];
+    const [first, second] = [place.person(), place.person()];
     const { id, envelope } = await invited({
       signers: [
         { email: first, role: "buyer", order: 1 },
         { email: second, role: "seller", order: 2 },
       ],
     });
-    await visitor.send(envelope, { act: "ask", email: second });
-    expected(await api.post(`/signatures/${id}/remind`), 200);
-    await mailbox.mailTo(first, 2);
+    await place.visitor.send(envelope, { act: "ask", email: second });
+    expected(await place.api.post(`/signatures/${id}/remind`), 200);
+    await place.mailbox.mailTo(first, 2);
     assert.deepEqual(
-      mailbox.mails.filter(({ to }) => to === second),
+      place.mailbox.mails.filter(({ to }) => to === second),
       [],
     );
-    const both = person();
-    const later = person();
+    const both = place.person();
+    const later = place.person();
     const other = await invited({
       signers: [
         { email: both, role: "buyer" },
@@ -155,7 +142,7 @@ describe("signature requests under attack", () => {
       ],
       delegation: true,
     });
-    const early = linkIn(await mailbox.mailTo(later));
+    const early = await place.linkOf(later);
     await rows("update secufile.signature_signers set signing_order = 2 where signature_id = $1 and email = $2", [
       other.id,
       later,
@@ -166,22 +153,33 @@ describe("signature requests under attack", () => {
       { act: "code" },
       SIGN,
       DECLINE,
-      { ...SIGN, act: "delegate", email: person() },
+      { ...SIGN, act: "delegate", email: place.person() },
     ]) {
-      const answer = await visitor.send(early, form);
-      assert.equal(answer.status, 410, form.act);
-      assert.match(answer.text, /not your turn/);
+      const answer = await place.visitor.send(early, form);
+      assert.equal(answer.status, 409, form.act);
+      assert.match(answer.text, /not your turn yet[\s\S]*link is good/);
     }
     assert.deepEqual(
       await rows("select s::text from secufile.signature_signers s where signature_id = $1", [other.id]),
       kept,
     );
+    const looked = await place.visitor.look(`${early}?lang=fr`);
+    assert.equal(looked.status, 409);
+    assert.match(looked.text, /pas encore votre tour/);
+    const now = await place.linkOf(both);
+    await place.visitor.send(now, { act: "open" });
+    await place.visitor.send(now, SIGN);
+    assert.match(
+      (await place.visitor.send(early, { act: "open" })).text,
+      /name="act" value="sign"/,
+      "the same link, later",
+    );
   });
 
   test("SF-49 nobody signs, declines or delegates what was never shown", async () => {
     const { id, path } = await invited({ delegation: true, require_code: true });
-    for (const form of [SIGN, DECLINE, { act: "delegate", name: "Bob", email: person() }, { act: "code" }]) {
-      assert.match((await visitor.send(path, form)).text, /Show the request/);
+    for (const form of [SIGN, DECLINE, { act: "delegate", name: "Bob", email: place.person() }, { act: "code" }]) {
+      assert.match((await place.visitor.send(path, form)).text, /Show the request/);
     }
     const { status, signers } = await stateOf(id);
     assert.deepEqual([status, signers.length, signers[0].state], ["pending", 1, "invited"]);
@@ -189,19 +187,19 @@ describe("signature requests under attack", () => {
 
   test("SF-49 back in the browser, whatever is sent again changes nothing that was done", async () => {
     const signed = await opened();
-    await visitor.send(signed.path, SIGN);
+    await place.visitor.send(signed.path, SIGN);
     const [kept] = await recordsOf(signed.id);
     for (const form of [{ ...SIGN, name: "Somebody Else" }, DECLINE, { act: "open" }, { act: "code" }, { act: "" }]) {
-      const answer = await visitor.send(signed.path, form);
+      const answer = await place.visitor.send(signed.path, form);
       assert.equal(answer.status, 200);
       assert.match(answer.text, /You have signed/);
     }
     assert.equal(JSON.parse((await recordsOf(signed.id))[0].signed_text).typed_name, SIGN.name);
     assert.equal((await recordsOf(signed.id))[0].signature, kept.signature);
     const declined = await opened();
-    await visitor.send(declined.path, DECLINE);
+    await place.visitor.send(declined.path, DECLINE);
     for (const form of [SIGN, { ...DECLINE, reason: "Another reason" }]) {
-      assert.match((await visitor.send(declined.path, form)).text, /You declined/);
+      assert.match((await place.visitor.send(declined.path, form)).text, /You declined/);
     }
     assert.deepEqual(await recordsOf(declined.id), []);
     assert.equal((await stateOf(declined.id)).signers[0].decline_reason, DECLINE.reason);
@@ -209,27 +207,27 @@ describe("signature requests under attack", () => {
 
   test("SF-49 of sixteen people named at once one is asked, and only it gets a link", async () => {
     const { id, path } = await opened({ delegation: true });
-    const others = Array.from({ length: 16 }, person);
-    await Promise.all(others.map((email) => visitor.send(path, { act: "delegate", name: "Bob", email })));
+    const others = Array.from({ length: 16 }, place.person);
+    await Promise.all(others.map((email) => place.visitor.send(path, { act: "delegate", name: "Bob", email })));
     const { signers } = await stateOf(id);
     assert.equal(signers.length, 2);
-    linkIn(await mailbox.mailTo(String(signers[1].email)));
-    assert.equal(mailbox.mails.filter(({ to }) => others.includes(to)).length, 1);
-    assert.match((await visitor.send(path, SIGN)).text, /named another person/);
+    await place.linkOf(String(signers[1].email));
+    assert.equal(place.mailbox.mails.filter(({ to }) => others.includes(to)).length, 1);
+    assert.match((await place.visitor.send(path, SIGN)).text, /named another person/);
     assert.equal((await stateOf(id)).signers[1].state, "invited");
   });
 
   const rivals: Readonly<Record<string, (one: Opened) => Promise<unknown>>> = {
-    "declining by the same person": ({ path }) => visitor.send(path, DECLINE),
-    "cancelling by the sender": ({ id }) => api.post(`/signatures/${id}/cancel`),
-    "deleting the document": ({ documentId }) => api.call("DELETE", `/documents/${documentId}`),
-    "a fresh link": ({ id }) => api.post(`/signatures/${id}/remind`),
+    "declining by the same person": ({ path }) => place.visitor.send(path, DECLINE),
+    "cancelling by the sender": ({ id }) => place.api.post(`/signatures/${id}/cancel`),
+    "deleting the document": ({ documentId }) => place.api.call("DELETE", `/documents/${documentId}`),
+    "a fresh link": ({ id }) => place.api.post(`/signatures/${id}/remind`),
   };
   for (const [name, rival] of Object.entries(rivals)) {
     test(`SF-49 signing against ${name}: one comes first, and pages, API, log and evidence agree`, async () => {
       for (let round = 0; round < RACES; round++) {
         const one = await opened();
-        const both = [(): Promise<unknown> => visitor.send(one.path, SIGN), (): Promise<unknown> => rival(one)];
+        const both = [(): Promise<unknown> => place.visitor.send(one.path, SIGN), (): Promise<unknown> => rival(one)];
         await Promise.all((round % 2 === 0 ? both : both.toReversed()).map((act) => act()));
         const { status, signers } = await stateOf(one.id);
         const isSigned = signers[0].state === "signed";
@@ -240,40 +238,40 @@ describe("signature requests under attack", () => {
         const ended = acts.filter((act) => ends.has(act.slice("secufile.".length)));
         assert.equal(ended.length, name === "a fresh link" && !isSigned ? 0 : 1, acts.join());
         if (isSigned) assert.equal(status, "completed");
-        const page = await visitor.look(one.path);
+        const page = await place.visitor.look(one.path);
         assert.equal(page.text.includes("You have signed"), isSigned, page.text);
       }
     });
   }
 
   test("SF-26 a link of one organisation shows nothing of another, and opens nothing of the API", async () => {
-    const others = await newOrganisation(server);
+    const others = await newOrganisation(place.server);
     const foreign = await invited({}, others);
     const own = await opened();
-    const shown = await visitor.send(foreign.path, { act: "open" });
+    const shown = await place.visitor.send(foreign.path, { act: "open" });
     assert.match(shown.text, /Another organisation/);
     assert.doesNotMatch(shown.text, /Demo organisation/);
     for (const path of ["", "/evidence.json", "/evidence.pdf"]) {
-      expectedProblem(await api.get(`/signatures/${foreign.id}${path}`), 404, "signature_not_found");
+      expectedProblem(await place.api.get(`/signatures/${foreign.id}${path}`), 404, "signature_not_found");
     }
     for (const act of ["remind", "cancel"]) {
-      expectedProblem(await api.post(`/signatures/${foreign.id}/${act}`), 404, "signature_not_found");
+      expectedProblem(await place.api.post(`/signatures/${foreign.id}/${act}`), 404, "signature_not_found");
     }
-    const order = { signers: [{ email: person(), role: "buyer" }] };
-    const asked = await api.post(`/documents/${foreign.documentId}/signatures`, order);
+    const order = { signers: [{ email: place.person(), role: "buyer" }] };
+    const asked = await place.api.post(`/documents/${foreign.documentId}/signatures`, order);
     expectedProblem(asked, 404, "document_not_found");
-    assert.deepEqual(expected(await api.get(`/signatures?document_id=${foreign.documentId}`), 200).data, []);
+    assert.deepEqual(expected(await place.api.get(`/signatures?document_id=${foreign.documentId}`), 200).data, []);
     // An address that another request lists gets nothing by this envelope.
-    await visitor.send(own.envelope, { act: "ask", email: foreign.email });
-    await visitor.send(own.envelope, { act: "ask", email: own.email });
-    await mailbox.mailTo(own.email, 2);
-    assert.equal(mailbox.mails.filter(({ to }) => to === foreign.email).length, 1);
-    const asBearer = clientOf(server.origin, own.path.slice("/sign/".length));
+    await place.visitor.send(own.envelope, { act: "ask", email: foreign.email });
+    await place.visitor.send(own.envelope, { act: "ask", email: own.email });
+    await place.mailbox.mailTo(own.email, 2);
+    assert.equal(place.mailbox.mails.filter(({ to }) => to === foreign.email).length, 1);
+    const asBearer = clientOf(place.server.origin, own.path.slice("/sign/".length));
     expectedProblem(await asBearer.get(`/signatures/${own.id}`), 401, "unauthorized");
   });
 
   test("SF-20 line ends in names, roles and files are refused; long ones too; marks that turn are not shown", async () => {
-    const documentId = await storedDocument(api, Buffer.from("x"));
+    const documentId = await storedDocument(place.api, Buffer.from("x"));
     const wrong: Json[] = [
       { name: "Ada\r\nBcc: thief@example.com" },
       { role: "buyer\nX: y" },
@@ -284,22 +282,22 @@ describe("signature requests under attack", () => {
       { phone: "+33612345678\n" },
     ];
     for (const members of wrong) {
-      const order = { signers: [{ email: person(), role: "buyer", ...members }] };
-      expectedProblem(await api.post(`/documents/${documentId}/signatures`, order), 422, "validation_failed");
+      const order = { signers: [{ email: place.person(), role: "buyer", ...members }] };
+      expectedProblem(await place.api.post(`/documents/${documentId}/signatures`, order), 422, "validation_failed");
     }
     const file = { filename: "a\r\nBcc: thief@example.com", key_wrap: "k" };
-    expectedProblem(await api.post("/documents", file), 422, "validation_failed");
-    const email = person();
+    expectedProblem(await place.api.post("/documents", file), 422, "validation_failed");
+    const email = place.person();
     const turned = "Ada\u202e\u2028Bcc: thief@example.com";
     const { path } = await opened({ signers: [{ email, role: turned, name: turned }] });
-    assert.doesNotMatch((await visitor.look(path)).text, /[\u202e\u2028]/);
-    assert.doesNotMatch((await mailbox.mailTo(email)).text, /[\u202e\u2028]/);
+    assert.doesNotMatch((await place.visitor.look(path)).text, /[\u202e\u2028]/);
+    assert.doesNotMatch((await place.mailbox.mailTo(email)).text, /[\u202e\u2028]/);
     assert.equal(
-      mailbox.mails.some(({ to }) => to === "thief@example.com"),
+      place.mailbox.mails.some(({ to }) => to === "thief@example.com"),
       false,
     );
     const hebrew = { ...SIGN, name: "שרה כהן" };
-    assert.match((await visitor.send(path, hebrew)).text, /You have signed/);
+    assert.match((await place.visitor.send(path, hebrew)).text, /You have signed/);
   });
 
   test("SF-20 no answer of a page leads elsewhere, is kept, or is told to others; HEAD is GET without its text", async () => {
@@ -310,16 +308,16 @@ describe("signature requests under attack", () => {
       referer: "https://evil.example/",
     };
     const answers = [
-      await visitor.look(path, evil),
-      await visitor.look(`${path}?lang=//evil.example`, evil),
-      await visitor.look(`${path}?lang=fr&next=https://evil.example`, evil),
-      await visitor.look(`${path}?lang=fr&lang=${"x".repeat(1_000)}`, evil),
-      await visitor.look(envelope, evil),
-      await visitor.look("/sign/nothing", evil),
-      await visitor.send(path, { ...SIGN, name: "" }, evil),
-      await visitor.send(path, SIGN, { ...evil, "sec-fetch-site": "cross-site" }),
-      await visitor.send(envelope, { act: "ask", email: "no address" }, evil),
-      await visitor.send(path, { act: "https://evil.example" }, evil),
+      await place.visitor.look(path, evil),
+      await place.visitor.look(`${path}?lang=//evil.example`, evil),
+      await place.visitor.look(`${path}?lang=fr&next=https://evil.example`, evil),
+      await place.visitor.look(`${path}?lang=fr&lang=${"x".repeat(1_000)}`, evil),
+      await place.visitor.look(envelope, evil),
+      await place.visitor.look("/sign/nothing", evil),
+      await place.visitor.send(path, { ...SIGN, name: "" }, evil),
+      await place.visitor.send(path, SIGN, { ...evil, "sec-fetch-site": "cross-site" }),
+      await place.visitor.send(envelope, { act: "ask", email: "no address" }, evil),
+      await place.visitor.send(path, { act: "https://evil.example" }, evil),
     ];
     for (const { status, headers, text } of answers) {
       assert.ok([200, 403, 404].includes(status), `${status} ${text.slice(0, 600)}`);
@@ -330,7 +328,7 @@ describe("signature requests under attack", () => {
       assert.match(headers.get("cache-control") ?? "", /no-store/, String(status));
       assert.equal(headers.get("referrer-policy"), "no-referrer");
     }
-    const one = clientOf(server.origin, "");
+    const one = clientOf(place.server.origin, "");
     const [get, head] = [await one.get(path), await one.call("HEAD", path)];
     assert.deepEqual([head.status, head.bytes.length], [get.status, 0]);
     for (const name of [
@@ -342,13 +340,13 @@ describe("signature requests under attack", () => {
     ]) {
       assert.equal(head.headers.get(name), get.headers.get(name), name);
     }
-    const made = await api.post(
-      `/documents/${await storedDocument(api, Buffer.from("x"))}/signatures`,
+    const made = await place.api.post(
+      `/documents/${await storedDocument(place.api, Buffer.from("x"))}/signatures`,
       {
-        signers: [{ email: person(), role: "buyer" }],
+        signers: [{ email: place.person(), role: "buyer" }],
       },
       evil,
     );
-    assert.equal(new URL(expected(made, 201).signature_url).origin, server.origin);
+    assert.equal(new URL(expected(made, 201).signature_url).origin, place.server.origin);
   });
 });

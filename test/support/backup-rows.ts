@@ -26,6 +26,8 @@ export async function addSignatureRows(tx: Tx, keys: TenantKeys, tenantId: strin
     values (${randomBytes(32)}, ${tenantId}, null, ${id}, 'sgn_3', ${now}, null),
       (${randomBytes(32)}, ${tenantId}, null, ${id}, 'sgn_3', ${now}, ${now}),
       (${randomBytes(32)}, ${tenantId}, 'doc_gone', ${id}, null, ${now}, null)`);
+  await tx.run(sql`insert into secufile.due_signatures (tenant_id, signature_id, due_at)
+    values (${tenantId}, ${id}, 'infinity')`);
 }
 
 /** What is sent to people and receivers, and a member's session. */

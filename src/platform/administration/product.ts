@@ -14,6 +14,9 @@ import { tenantErrors } from "../tenants/errors.ts";
 import { authenticateWith } from "./auth.ts";
 import { administrationRoutes } from "./routes.ts";
 
+/** Where the pages of mailed links are. */
+const PAGES = ["/invite", "/reset"];
+
 /** The routes of the operator and of people, in the form of a product. */
 export function administration(
   services: Services,
@@ -22,8 +25,8 @@ export function administration(
 ): Product {
   return {
     name: "platform",
-    dialect: problemDialect("/v1/platform/reference"),
-    pathPrefixes: ["/v1/tenants", "/v1/platform", "/v1/auth", "/v1/members", "/.well-known", "/invite", "/reset"],
+    dialect: problemDialect("/v1/platform/reference", PAGES),
+    pathPrefixes: ["/v1/tenants", "/v1/platform", "/v1/auth", "/v1/members", "/.well-known", ...PAGES],
     authenticate: authenticateWith(people.memberCheck),
     routes: [
       ...administrationRoutes(scopes),

@@ -3,7 +3,7 @@ import type { Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import { leafHashOf } from "../tlog/merkle.ts";
 import { canonicalJson } from "./canonical.ts";
-import { noteRecorded } from "./noted.ts";
+import { noteRecorded, recordedIn } from "./noted.ts";
 import { insertAuditEvent, updateLockLimit } from "./store/events.ts";
 import { auditFailure, LOCK_LIMIT_MS, refuseWhileBlocked } from "./unavailable.ts";
 
@@ -48,14 +48,15 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
   });
   const salt = randomBytes(SALT_BYTES);
   refuseWhileBlocked();
+  // The limit holds to the end of the transaction, so the first row's does for all.
+  const isFirst = recordedIn(tx).length === 0;
   noteRecorded(tx, entry.outcome);
   const salted = saltedHash(salt, event);
   const row = { id, entry, event, salt, salted, leafHash: leafHashOf(salted) };
-  await Promise.all([updateLockLimit(tx, LOCK_LIMIT_MS), insertAuditEvent(tx, tenantId, row)]).catch(
-    (error: unknown) => {
-      throw auditFailure(error);
-    },
-  );
+  const sent = [...(isFirst ? [updateLockLimit(tx, LOCK_LIMIT_MS)] : []), insertAuditEvent(tx, tenantId, row)];
+  await Promise.all<unknown>(sent).catch((error: unknown) => {
+    throw auditFailure(error);
+  });
   return id;
 }
 

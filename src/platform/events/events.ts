@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import type { Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
-import { insertEvent, insertEventQueue } from "./store.ts";
+import { insertQueuedEvent } from "./store.ts";
 
 /** Something that a product tells its tenant's receivers. `data` is shown to them as it is. */
 export type NewEvent = {
@@ -36,6 +36,6 @@ export function createEventHints(): EventHints {
  */
 export async function emitEvent(tx: Tx, tenantId: string, event: NewEvent): Promise<string> {
   const id = newId("evt", event.at);
-  await Promise.all([insertEvent(tx, tenantId, { id, event }), insertEventQueue(tx, tenantId, id, event.at)]);
+  await insertQueuedEvent(tx, tenantId, { id, event });
   return id;
 }

@@ -19,9 +19,20 @@ export async function insertEvent(tx: Tx, tenantId: string, row: { id: string; e
             ${event.at})`);
 }
 
-export async function insertEventQueue(tx: Tx, tenantId: string, eventId: string, at: Date): Promise<number> {
+/** An event and its place in the queue, in one round trip. */
+export async function insertQueuedEvent(
+  tx: Tx,
+  tenantId: string,
+  row: { id: string; event: NewEvent },
+): Promise<number> {
+  const { event } = row;
   return tx.run(sql`
-    insert into platform.event_queue (tenant_id, event_id, created_at) values (${tenantId}, ${eventId}, ${at})`);
+    with queued as (
+      insert into platform.event_queue (tenant_id, event_id, created_at) values (${tenantId}, ${row.id}, ${event.at})
+    )
+    insert into platform.events (tenant_id, id, product, type, is_live, data, created_at)
+    values (${tenantId}, ${row.id}, ${event.product}, ${event.type}, ${event.isLive}, ${JSON.stringify(event.data)}::json,
+            ${event.at})`);
 }
 
 export async function findEvent(tx: Tx, tenantId: string, eventId: string): Promise<EventRow | null> {

@@ -1,11 +1,13 @@
 import type { AppError } from "../errors/errors.ts";
 import type { Dialect } from "./dialect.ts";
+import { PAGE_HEADERS } from "./page.ts";
 
 /**
  * Problem details (RFC 9457) with the members `code`, `request_id` and, for wrong input, `errors`.
- * `documentation` is the page whose fragments describe the codes; `type` points there.
+ * `documentation` is the page whose fragments describe the codes; `type` points there. Under `pagePrefixes`, where pages
+ * behind links are and the address is a secret, a failure has the headers of those pages.
  */
-export function problemDialect(documentation: string): Dialect {
+export function problemDialect(documentation: string, pagePrefixes: readonly string[] = []): Dialect {
   return {
     failure(error, context) {
       const body = {
@@ -20,11 +22,24 @@ export function problemDialect(documentation: string): Dialect {
       };
       return {
         status: error.row.status,
-        headers: { "content-type": "application/problem+json", ...retryHeaders(error), ...error.headers },
+        headers: {
+          ...(isUnder(pagePrefixes, context.path) ? PAGE_HEADERS : {}),
+          "content-type": "application/problem+json",
+          ...retryHeaders(error),
+          ...error.headers,
+        },
         body: JSON.stringify(body),
       };
     },
   };
+}
+
+/** The router takes a path also with its letters percent-encoded. */
+function isUnder(prefixes: readonly string[], path: string): boolean {
+  const plain = path.replaceAll(/%([2-7][0-9a-f])/gi, (_, hex: string) =>
+    String.fromCodePoint(Number.parseInt(hex, 16)),
+  );
+  return prefixes.some((prefix) => plain === prefix || plain.startsWith(`${prefix}/`));
 }
 
 function retryHeaders(error: AppError): Record<string, string> {

@@ -2,7 +2,6 @@ import type { MemberLocale } from "./member.ts";
 
 type Words = Readonly<
   Record<
-    | "language"
     | "inviteTitle"
     | "inviteText"
     | "resetTitle"
@@ -32,7 +31,6 @@ type Words = Readonly<
 
 export const pageWords: Readonly<Record<MemberLocale, Words>> = {
   en: {
-    language: "Language",
     inviteTitle: "Accept the invitation",
     inviteText: "You are invited to",
     resetTitle: "Choose a new password",
@@ -59,7 +57,6 @@ export const pageWords: Readonly<Record<MemberLocale, Words>> = {
     busyText: "Too many people are signing in just now.",
   },
   fr: {
-    language: "Langue",
     inviteTitle: "Accepter l’invitation",
     inviteText: "Vous êtes invité à rejoindre",
     resetTitle: "Choisir un nouveau mot de passe",

@@ -1,4 +1,5 @@
 import { html, type Html } from "../http/html.ts";
+import { renderPage } from "../http/page.ts";
 import type { RawAnswer } from "../http/route.ts";
 import type { MemberLocale } from "./member.ts";
 import { pageWords } from "./page-words.ts";
@@ -18,40 +19,13 @@ export type MemberPage =
   | { readonly kind: "reset"; readonly wrong: WrongField | null }
   | { readonly kind: "accepted" | "saved" | "over" | "refused" | "busy" };
 
-/** Nothing runs, nothing is loaded but our own style sheet; the address, a secret, is told to nobody. */
-const HEADERS = {
-  "content-type": "text/html; charset=utf-8",
-  "content-security-policy":
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-robots-tag": "noindex, nofollow",
-  "cache-control": "no-store",
-  vary: "accept-language",
-};
 const STATUSES = { accepted: 200, saved: 200, over: 410, refused: 403, busy: 503 } as const;
 
 export function renderMemberPage(page: MemberPage, locale: MemberLocale): RawAnswer {
   const { status, title, main } = drawn(page, locale);
-  const language = (other: MemberLocale, name: string): Html =>
-    html`<a href="?lang=${other}" lang="${other}" hreflang="${other}">${name}</a>`;
-  const text = html`<!doctype html>
-    <html lang="${locale}">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title}</title>
-        <link rel="stylesheet" href="/v1/platform/pages.css" />
-      </head>
-      <body>
-        <nav aria-label="${pageWords[locale].language}">${language("en", "English")} ${language("fr", "Français")}</nav>
-        <main>
-          <h1>${title}</h1>
-          ${main}
-        </main>
-      </body>
-    </html> `;
-  return { status, headers: { ...HEADERS, "content-language": locale }, body: text.toString() };
+  const headed = html`<h1>${title}</h1>
+    ${main}`;
+  return renderPage({ status, language: locale, title, main: headed, style: "/v1/platform/pages.css" });
 }
 
 function drawn(page: MemberPage, locale: MemberLocale): { status: number; title: string; main: Html } {
@@ -109,8 +83,11 @@ const STYLE = `
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e0; --paper: #15181d; --edge: #838b97; --act: #9cc3f5; --on-act: #10202f; --warn: #f5b3a4 } }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 36rem; padding: 1rem 1.25rem 4rem; background: var(--paper); color: var(--ink); font: 1.0625rem/1.6 system-ui, sans-serif }
+.skip { position: absolute; left: -999rem }
+.skip:focus { left: 1rem; top: .5rem; background: var(--paper); padding: .25rem .75rem }
 nav { text-align: right }
 nav a { display: inline-block; padding: .375rem .25rem; margin-left: .75rem }
+nav a[aria-current] { color: var(--ink); text-decoration: none; font-weight: 600 }
 h1 { font-size: 1.75rem; line-height: 1.2 }
 a { color: var(--act) }
 label { display: block; font-weight: 600; margin: 1rem 0 .25rem }

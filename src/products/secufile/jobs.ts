@@ -2,8 +2,9 @@ import { job, type JobDefinition } from "../../platform/jobs/jobs.ts";
 import type { Services } from "../../platform/product.ts";
 import { deleteBlob, sweepOrphanBlobs } from "./operations/blobs.ts";
 import { FETCH_ATTEMPTS } from "./operations/documents.ts";
+import { expireSignature, sweepDueSignatures } from "./operations/due-signatures.ts";
 import { failStaleFetches, fetchDocument } from "./operations/fetch.ts";
-import { expireSignature, inviteSigners } from "./operations/invitations.ts";
+import { inviteSigners } from "./operations/invitations.ts";
 import { tellSigners } from "./operations/sign-mails.ts";
 import {
   deleteBlobPayload,
@@ -35,6 +36,14 @@ export function secufileJobs(services: Services): JobDefinition[] {
       payload: inviteSignersPayload,
       maxAttempts: 25,
       handle: (payload) => inviteSigners(services, payload),
+    }),
+    job({
+      name: "secufile.sweepDueSignatures",
+      payload: emptyPayload,
+      // The next one comes in a minute anyway.
+      maxAttempts: 1,
+      schedule: "* * * * *",
+      handle: (_payload, run) => sweepDueSignatures(services, run),
     }),
     job({
       name: "secufile.expireSignature",

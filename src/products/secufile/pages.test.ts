@@ -90,11 +90,23 @@ describe("the page of a signature request", () => {
       assert.doesNotMatch(pageOf(own(ended(status))), /<form/);
     }
     assert.match(pageOf(own(FACTS, { isReplaced: true })), /newer link/);
-    assert.equal(renderSignPage(own(FACTS, { isDue: false }), "en").status, 410);
     const signed: SignerView = { ...SIGNER, state: "signed", ended_at: new Date("2026-11-23T09:30:00Z") };
     const page = own(ended("completed"), { signer: signed, evidenceId: "aud_1" });
     assert.equal(renderSignPage(page, "en").status, 200);
     assert.match(pageOf(page), /You have signed[\s\S]*aud_1/);
+  });
+
+  test("SF-22 who comes before the turn reads in both languages that the link is good and works later", () => {
+    const early = own(FACTS, { isDue: false });
+    for (const [locale, said] of [
+      ["en", /not your turn yet[\s\S]*link is good[\s\S]*later/],
+      ["fr", /pas encore votre tour[\s\S]*lien est bon[\s\S]*plus tard/],
+    ] as const) {
+      assert.equal(renderSignPage(early, locale).status, 409);
+      assert.match(pageOf(early, locale), said);
+      assert.doesNotMatch(pageOf(early, locale), /<form/);
+    }
+    assert.equal(renderSignPage(own({ ...FACTS, status: "expired" }, { isDue: false }), "en").status, 410);
   });
 
   test("SF-16 without a request the page says that there is none, to people, with 404", () => {

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { html, type Html } from "../../platform/http/html.ts";
+import { renderPage } from "../../platform/http/page.ts";
 import type { RawAnswer } from "../../platform/http/route.ts";
 import type { ByteRange } from "./byte-range.ts";
 import { consentTexts, type Locale } from "./consent.ts";
@@ -48,45 +49,13 @@ function disposition(filename: string): string {
   return `attachment; filename="${plain}"; filename*=UTF-8''${exact}`;
 }
 
-/** Nothing runs, nothing is loaded but our own style sheet; the address, a secret, is told to nobody. */
-const HEADERS = {
-  "content-type": "text/html; charset=utf-8",
-  "content-security-policy":
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-  "referrer-policy": "no-referrer",
-  "x-content-type-options": "nosniff",
-  "x-robots-tag": "noindex, nofollow",
-  "cache-control": "no-store",
-  vary: "accept-language",
-};
-
 type Drawn = { readonly status: number; readonly title: string; readonly main: Html };
 type SignerPage = Extract<SignPage, { kind: "signer" }>;
 
 /** The page of a link as it stands, in a language. */
 export function renderSignPage(page: SignPage, locale: Locale): RawAnswer {
-  const words = signWords[locale];
-  const { status, title, main } = drawn(page, locale);
-  const language = (other: Locale, name: string): Html =>
-    locale === other
-      ? html`<a href="?lang=${other}" lang="${other}" hreflang="${other}" aria-current="true">${name}</a>`
-      : html`<a href="?lang=${other}" lang="${other}" hreflang="${other}">${name}</a>`;
-  const text = html`<!doctype html>
-    <html lang="${locale}">
-      <head>
-        <meta charset="utf-8" />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <title>${title}</title>
-        <link rel="stylesheet" href="/v1/secufile/sign.css" />
-      </head>
-      <body>
-        <a class="skip" href="#main">${words.skip}</a>
-        <nav aria-label="${words.language}">${language("en", "English")} ${language("fr", "Français")}</nav>
-        <main id="main">${main}</main>
-      </body>
-    </html> `;
   const retry = page.kind === "limited" ? { "retry-after": String(page.retryAfterSeconds) } : {};
-  return { status, headers: { ...HEADERS, "content-language": locale, ...retry }, body: text.toString() };
+  return renderPage({ ...drawn(page, locale), language: locale, style: "/v1/secufile/sign.css", headers: retry });
 }
 
 function drawn(page: SignPage, locale: Locale): Drawn {
@@ -142,7 +111,8 @@ function drawSigner(page: SignerPage, locale: Locale): Drawn {
         ${endOf(facts, locale)}`,
     };
   }
-  if (!page.isDue) return told(410, words.title, words.notTurn);
+  // The link is good and will work: 410 would say that it is over.
+  if (!page.isDue) return told(409, words.notTurnTitle, words.notTurn);
   if (signer.state !== "viewed") return drawClosed(facts, locale);
   return {
     status: 200,

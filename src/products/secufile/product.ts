@@ -11,7 +11,7 @@ import type { Product, Services } from "../../platform/product.ts";
 import { webhookErrors } from "../../platform/webhooks/errors.ts";
 import { webhookRoutes } from "../../platform/webhooks/routes.ts";
 import { authenticateWith } from "./auth.ts";
-import { secufileDialect } from "./dialect.ts";
+import { secufileDialect, SIGN_PREFIX } from "./dialect.ts";
 import { secufileErrors } from "./errors.ts";
 import { secufileEvents } from "./events.ts";
 import { secufileJobs } from "./jobs.ts";
@@ -25,7 +25,7 @@ export function secufile(services: Services, tokenCheck: TokenCheck): Product {
   return {
     name: "secufile",
     dialect: secufileDialect,
-    pathPrefixes: [PREFIX, "/v1", "/sign"],
+    pathPrefixes: [PREFIX, "/v1", SIGN_PREFIX],
     authenticate: authenticateWith(tokenCheck),
     routes: [
       ...secufileRoutes,

@@ -48,6 +48,7 @@ type Words = {
   readonly declinedText: string;
   readonly delegatedTitle: string;
   readonly delegatedText: string;
+  readonly notTurnTitle: string;
   readonly notTurn: string;
   readonly waitsForContent: string;
   readonly nothingTitle: string;
@@ -63,8 +64,6 @@ type Words = {
   readonly states: Readonly<Record<SignerState, string>>;
   readonly statuses: Readonly<Record<SignatureStatus, string>>;
   readonly notices: Readonly<Record<Notice, string>>;
-  readonly language: string;
-  readonly skip: string;
 };
 
 const en: Words = {
@@ -115,7 +114,9 @@ const en: Words = {
   declinedText: "The sender was told. Nobody can sign this request any more.",
   delegatedTitle: "You named another person",
   delegatedText: "That person is asked instead of you.",
-  notTurn: "It is not your turn. You get a mail when the signers before you have signed.",
+  notTurnTitle: "It is not your turn yet",
+  notTurn:
+    "Others have to sign before you. Your link is good: keep it and open it again later. If a mail brings you a newer link then, use that one.",
   waitsForContent: "The encrypted document has not arrived on this server yet; signing begins when it has.",
   nothingTitle: "This link leads nowhere",
   nothingText: "It is not complete, or nobody was given it. Ask whoever sent it to you for a new one.",
@@ -167,8 +168,6 @@ const en: Words = {
     delegate_wrong: "Please type the name and e-mail address of a person who is not on the list.",
     not_open: "This can no longer be done. Below is how things stand.",
   },
-  language: "Language",
-  skip: "Skip to the content",
 };
 
 const fr: Words = {
@@ -221,7 +220,9 @@ const fr: Words = {
   declinedText: "L’expéditeur en a été informé. Plus personne ne peut signer cette demande.",
   delegatedTitle: "Vous avez désigné une autre personne",
   delegatedText: "Cette personne est sollicitée à votre place.",
-  notTurn: "Ce n’est pas votre tour. Vous recevrez un message quand les signataires précédents auront signé.",
+  notTurnTitle: "Ce n’est pas encore votre tour",
+  notTurn:
+    "D’autres personnes doivent signer avant vous. Votre lien est bon : gardez-le et rouvrez-le plus tard. Si un message vous apporte alors un lien plus récent, utilisez ce dernier.",
   waitsForContent: "Le document chiffré n’est pas encore arrivé sur ce serveur ; la signature commence ensuite.",
   nothingTitle: "Ce lien ne mène nulle part",
   nothingText:
@@ -275,8 +276,6 @@ const fr: Words = {
     delegate_wrong: "Veuillez saisir le nom et l’adresse électronique d’une personne qui ne figure pas sur la liste.",
     not_open: "Ce n’est plus possible. Voici où en est la demande.",
   },
-  language: "Langue",
-  skip: "Aller au contenu",
 };
 
 export const signWords: Readonly<Record<Locale, Words>> = { en, fr };

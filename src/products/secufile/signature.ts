@@ -25,6 +25,21 @@ export function statusAt(request: { status: SignatureStatus; expires_at: Date },
   return isOpenStatus(request.status) && request.expires_at <= now ? "expired" : request.status;
 }
 
+const DAY_MS = 86_400_000;
+
+/**
+ * When something is next to be done for an open request: the first reminder after `after`, or its end. Reminders whose
+ * time has passed meanwhile are not made up for one by one.
+ */
+export function nextDueAt(
+  request: { readonly created_at: Date; readonly expires_at: Date; readonly reminder_days: readonly number[] },
+  after: Date,
+): Date {
+  const ends = request.expires_at.getTime();
+  const reminders = request.reminder_days.map((days) => request.created_at.getTime() + days * DAY_MS);
+  return new Date(Math.min(ends, ...reminders.filter((at) => at > after.getTime())));
+}
+
 /**
  * Whose turn it is: of those who have not signed, all of the lowest order. Signers without an order come first, and
  * so all at once when nobody has one.

@@ -13,7 +13,6 @@ import {
   deleteDocument as deleteDocumentRow,
   findDocument,
   insertDocument,
-  insertSigners,
   listDocuments as listDocumentRows,
   listSigners,
   lockDocument,
@@ -49,8 +48,7 @@ export async function createDocument(call: Call, request: CreateDocumentRequest)
   } as const;
   return call.writeFor(answer, (tx) =>
     Promise.all([
-      insertDocument(tx, tenantId, rowOf(call, id, request)),
-      ...(signers.length > 0 ? [insertSigners(tx, tenantId, id, signers.map(signerRow))] : []),
+      insertDocument(tx, tenantId, rowOf(call, id, request), signers.map(signerRow)),
       ...(requested === null ? [] : [insertRequest(tx, call, { ...requested, isContentStored: false })]),
       recordAudit(tx, tenantId, entryOf(call, "createDocument", { id, ...request }, { signers: signers.length })),
       ...(request.ciphertext_url === undefined ? [] : [enqueueFetch(tx, tenantId, id)]),

@@ -1,6 +1,5 @@
 import type { Tx } from "../../../platform/db/tx.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
-import { enqueueJob } from "../../../platform/jobs/jobs.ts";
 import type { TenantKeys } from "../../../platform/keys/keyring.ts";
 import type { Services } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
@@ -14,8 +13,8 @@ import {
   type SignatureRow,
   type SignatureSignerRow,
 } from "../store/signatures.ts";
-import { endSignature, noteSignature, type Change } from "./signature-changes.ts";
-import { createSignLink } from "./sign-links.ts";
+import { noteSignature, type Change } from "./signature-changes.ts";
+import { createSignLink, giveSignerLink } from "./sign-links.ts";
 import { keysOf, mailSigner } from "./sign-mails.ts";
 
 export type Invitation = {
@@ -101,38 +100,11 @@ async function invite(tx: Tx, inviting: Inviting, signer: SignatureSignerRow): P
     });
     return;
   }
-  await link.insert(tx, tenantId, { signatureId: row.id, signerId: signer.id, now });
+  await giveSignerLink(tx, tenantId, { signatureId: row.id, signerId: signer.id, now, tokenMac: link.tokenMac });
   const state = signer.state === "waiting" ? "invited" : signer.state;
   await updateSignatureSigner(tx, tenantId, { ...signer, state, invited_at: signer.invited_at ?? now });
   await noteSignature(tx, change, row, {
     operation: "inviteSigner",
     details: { signer_id: signer.id, is_reminder: inviting.isReminder },
-  });
-}
-
-/** Ends a request whose time is over. Does nothing where it has ended otherwise, and comes back where it is early. */
-export async function expireSignature(
-  services: Services,
-  { tenantId, signatureId }: { tenantId: string; signatureId: string },
-): Promise<void> {
-  const now = services.clock.now();
-  await services.db.tenant(tenantId, async (tx) => {
-    const row = await lockSignature(tx, tenantId, signatureId);
-    if (row === null || !isOpenStatus(row.status)) return;
-    if (row.expires_at > now) return enqueueExpiry(tx, tenantId, row);
-    const actor = { type: "system", id: "secufile.expireSignature" } as const;
-    await endSignature(tx, { tenantId, now, actor }, row, { status: "expired", operation: "expireSignature" });
-  });
-  services.eventHints.hint();
-}
-
-const EARLY_MS = 1_000;
-
-export function enqueueExpiry(tx: Tx, tenantId: string, row: SignatureRow): Promise<void> {
-  return enqueueJob(tx, {
-    name: "secufile.expireSignature",
-    payload: { tenantId, signatureId: row.id },
-    // Two clocks: the one that starts jobs is the database's.
-    runAt: new Date(row.expires_at.getTime() + EARLY_MS),
   });
 }

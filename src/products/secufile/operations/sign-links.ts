@@ -7,23 +7,22 @@ import { findSignLink, insertSignLink, updateReplacedLinks, type SignLinkRow } f
 const TOKEN_BYTES = 32;
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
-export type NewLink = { readonly url: string; insert(tx: Tx, tenantId: string, of: LinkTarget): Promise<void> };
-type LinkTarget = { readonly signatureId: string; readonly signerId: string | null; readonly now: Date };
+export type NewLink = { readonly url: string; readonly tokenMac: Buffer };
 
-/**
- * A link for signers. Its token is in the URL and nowhere else; what is kept is its keyed hash. A signer's new link
- * replaces the ones before it.
- */
+/** A link for signers. Its token is in the URL and nowhere else; what is kept is its keyed hash. */
 export function createSignLink(services: Services): NewLink {
   const token = randomBytes(TOKEN_BYTES).toString("base64url");
-  const tokenMac = services.keyring.mac("link-tokens", token);
-  return {
-    url: `${services.publicUrl()}/sign/${token}`,
-    async insert(tx, tenantId, { signatureId, signerId, now }) {
-      if (signerId !== null) await updateReplacedLinks(tx, tenantId, { signatureId, signerId, now });
-      await insertSignLink(tx, tenantId, { tokenMac, signatureId, signerId, now });
-    },
-  };
+  return { url: `${services.publicUrl()}/sign/${token}`, tokenMac: services.keyring.mac("link-tokens", token) };
+}
+
+/** A signer's new link replaces the ones before it. */
+export async function giveSignerLink(
+  tx: Tx,
+  tenantId: string,
+  link: { readonly tokenMac: Buffer; readonly signatureId: string; readonly signerId: string; readonly now: Date },
+): Promise<void> {
+  await updateReplacedLinks(tx, tenantId, link);
+  await insertSignLink(tx, tenantId, link);
 }
 
 /** A link that somebody was given, with the keys of its tenant. */

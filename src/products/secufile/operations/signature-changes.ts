@@ -105,7 +105,7 @@ export function enqueueInvitation(
   tx: Tx,
   tenantId: string,
   signatureId: string,
-  options: { signerId?: string; isReminder?: boolean; runAt?: Date } = {},
+  options: { signerId?: string; isReminder?: boolean } = {},
 ): Promise<void> {
   return enqueueJob(tx, {
     name: "secufile.inviteSigners",
@@ -115,7 +115,6 @@ export function enqueueInvitation(
       signerId: options.signerId ?? null,
       isReminder: options.isReminder ?? false,
     },
-    ...(options.runAt === undefined ? {} : { runAt: options.runAt }),
   });
 }
 

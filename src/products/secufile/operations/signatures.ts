@@ -9,23 +9,21 @@ import { takeFromWindow } from "../../../platform/limits/sliding-window.ts";
 import type { Call } from "../../../platform/product.ts";
 import { secufileError } from "../errors.ts";
 import type { CreateSignatureRequest, CreateSignatureResponse, ListSignaturesQuery, SignatureView } from "../schema.ts";
-import { isOpenStatus, statusAt } from "../signature.ts";
+import { isOpenStatus, nextDueAt, statusAt } from "../signature.ts";
 import { lockDocument } from "../store/documents.ts";
 import {
   findSignature,
   insertSignature,
-  insertSignatureSigners,
   listSignatures as listSignatureRows,
   listSignatureSigners,
   lockSignature,
+  type NewSignatureSigner,
   type SignatureRow,
   type SignatureSignerRow,
 } from "../store/signatures.ts";
-import { enqueueExpiry } from "./invitations.ts";
 import { createSignLink, type NewLink } from "./sign-links.ts";
 import { endSignature, enqueueInvitation, noteSignature, tellSignature, type Change } from "./signature-changes.ts";
 
-const DAY_MS = 86_400_000;
 const REMINDS = { limit: 1, windowSeconds: 3600 };
 
 export type RequestedSignature = {
@@ -72,8 +70,8 @@ function refuseMissingPhones(signers: CreateSignatureRequest["signers"]): void {
 }
 
 /**
- * Writes the request, its link and what is to happen later. Nobody is written to before the content is stored: where it
- * is not, whoever stores it has the signers invited.
+ * Writes the request, its link and when something is to be done for it. Nobody is written to before the content is
+ * stored: where it is not, whoever stores it has the signers invited. All statements are sent at once.
  */
 export async function insertRequest(
   tx: Tx,
@@ -83,33 +81,27 @@ export async function insertRequest(
   const { row, link, signers, isContentStored } = requested;
   const { tenantId } = call.caller;
   const change: Change = { tenantId, now: call.now, actor: actorOf(call) };
-  const reminders = row.reminder_days
-    .map((days) => new Date(row.created_at.getTime() + days * DAY_MS))
-    .filter((at) => at < row.expires_at);
-  await insertSignature(tx, tenantId, row);
   await Promise.all([
-    insertSignatureSigners(
-      tx,
-      tenantId,
-      row.id,
-      signers.map((signer, at) => ({
-        id: newId("sgn", call.now),
-        position: at + 1,
-        email: signer.email,
-        role: signer.role,
-        name: signer.name ?? null,
-        phone: signer.phone ?? null,
-        signing_order: signer.order ?? null,
-        delegated_from: null,
-      })),
-    ),
-    link.insert(tx, tenantId, { signatureId: row.id, signerId: null, now: call.now }),
+    insertSignature(tx, tenantId, row, {
+      signers: signers.map((signer) => signerOf(call, signer)),
+      envelopeMac: link.tokenMac,
+      dueAt: nextDueAt(row, row.created_at),
+    }),
     tellSignature(tx, change, row, { type: "signature.requested", status: "pending" }),
     noteSignature(tx, change, row, { operation: "createSignature", details: { signers: signers.length } }),
     ...(isContentStored ? [enqueueInvitation(tx, tenantId, row.id)] : []),
-    enqueueExpiry(tx, tenantId, row),
-    ...reminders.map((runAt) => enqueueInvitation(tx, tenantId, row.id, { isReminder: true, runAt })),
   ]);
+}
+
+function signerOf(call: Call, signer: CreateSignatureRequest["signers"][number]): NewSignatureSigner {
+  return {
+    id: newId("sgn", call.now),
+    email: signer.email,
+    role: signer.role,
+    name: signer.name ?? null,
+    phone: signer.phone ?? null,
+    signing_order: signer.order ?? null,
+  };
 }
 
 /** Asks for signatures on a document. Mails go out once its content is stored, at once where it is. */

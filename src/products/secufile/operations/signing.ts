@@ -14,7 +14,7 @@ import type { Notice, SignPage, Typed } from "../sign-view.ts";
 import { codeChannel, dueSigners, isOpenStatus, statusAt, statusOf } from "../signature.ts";
 import {
   findSignature,
-  insertSignatureSigners,
+  insertDelegate,
   listSignatureSigners,
   lockSignature,
   updateSignatureSigner,
@@ -328,18 +328,16 @@ async function delegate(tx: Tx, one: Act): Promise<Notice | null> {
   if (!isEmail(form.email) || isListed || !isPlainText(form.name, MAX_NAME)) return "delegate_wrong";
   const id = newId("sgn", change.now);
   await changeSigner(tx, one, { state: "delegated", ended_at: change.now, code_mac: null }, null);
-  await insertSignatureSigners(tx, change.tenantId, row.id, [
-    {
-      id,
-      position: Math.max(...signers.map(({ position }) => position)) + 1,
-      email: form.email,
-      role: signer.role,
-      name: form.name,
-      phone: null,
-      signing_order: signer.signing_order,
-      delegated_from: signer.id,
-    },
-  ]);
+  await insertDelegate(tx, change.tenantId, row.id, {
+    id,
+    position: Math.max(...signers.map(({ position }) => position)) + 1,
+    email: form.email,
+    role: signer.role,
+    name: form.name,
+    phone: null,
+    signing_order: signer.signing_order,
+    delegated_from: signer.id,
+  });
   await updateSignatureStatus(tx, change.tenantId, row.id, {
     status: row.status === "pending" ? "viewed" : row.status,
     endedAt: null,

@@ -45,8 +45,23 @@ export type NewDocument = {
   now: Date;
 };
 
-export async function insertDocument(tx: Tx, tenantId: string, row: NewDocument): Promise<number> {
+/** The document and its signers, in one round trip. */
+export async function insertDocument(
+  tx: Tx,
+  tenantId: string,
+  row: NewDocument,
+  signers: readonly Omit<SignerRow, "document_id">[],
+): Promise<number> {
   return tx.run(sql`
+    with asked as (
+      insert into secufile.signers (tenant_id, document_id, position, email, role, name, signing_order, phone)
+      select ${tenantId}, ${row.id}, s.position, s.email, s.role, s.name, s.signing_order, s.phone
+        from rows from (unnest(${signers.map((s) => s.email)}::text[]), unnest(${signers.map((s) => s.role)}::text[]),
+                        unnest(${signers.map((s) => s.name)}::text[]),
+                        unnest(${signers.map((s) => s.signing_order)}::int[]),
+                        unnest(${signers.map((s) => s.phone)}::text[]))
+             with ordinality as s (email, role, name, signing_order, phone, position)
+    )
     insert into secufile.documents
       (tenant_id, id, filename, content_type, bucket, object_key, status, sealed_url, expected_sha256, expected_size,
        key_wrap, wrapped_key, retention_days, retained_until, metadata, is_live, created_by, created_at)
@@ -149,21 +164,6 @@ export type SignerRow = {
   signing_order: number | null;
   phone: string | null;
 };
-
-export async function insertSigners(
-  tx: Tx,
-  tenantId: string,
-  documentId: string,
-  signers: readonly Omit<SignerRow, "document_id">[],
-): Promise<number> {
-  return tx.run(sql`
-    insert into secufile.signers (tenant_id, document_id, position, email, role, name, signing_order, phone)
-    select ${tenantId}, ${documentId}, s.position, s.email, s.role, s.name, s.signing_order, s.phone
-      from rows from (unnest(${signers.map((s) => s.email)}::text[]), unnest(${signers.map((s) => s.role)}::text[]),
-                      unnest(${signers.map((s) => s.name)}::text[]), unnest(${signers.map((s) => s.signing_order)}::int[]),
-                      unnest(${signers.map((s) => s.phone)}::text[]))
-           with ordinality as s (email, role, name, signing_order, phone, position)`);
-}
 
 export async function listSigners(tx: Tx, tenantId: string, documentIds: readonly string[]): Promise<SignerRow[]> {
   return tx.many(sql<SignerRow>`

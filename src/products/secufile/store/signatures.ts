@@ -21,8 +21,31 @@ export type SignatureRow = {
   ended_at: Date | null;
 };
 
-export async function insertSignature(tx: Tx, tenantId: string, row: SignatureRow): Promise<number> {
+/** The request, its signers, its envelope, and when something is first to be done for it, in one round trip. */
+export async function insertSignature(
+  tx: Tx,
+  tenantId: string,
+  row: SignatureRow,
+  also: { signers: readonly NewSignatureSigner[]; envelopeMac: Buffer; dueAt: Date },
+): Promise<number> {
+  const { signers } = also;
   return tx.run(sql`
+    with envelope as (
+      insert into secufile.sign_links (token_mac, tenant_id, signature_id, created_at)
+      values (${also.envelopeMac}, ${tenantId}, ${row.id}, ${row.created_at})
+    ), due as (
+      insert into secufile.due_signatures (tenant_id, signature_id, due_at)
+      values (${tenantId}, ${row.id}, ${also.dueAt})
+    ), asked as (
+      insert into secufile.signature_signers
+        (tenant_id, signature_id, id, position, state, email, role, name, phone, signing_order)
+      select ${tenantId}, ${row.id}, s.id, s.position, 'waiting', s.email, s.role, s.name, s.phone, s.signing_order
+        from rows from (unnest(${signers.map((s) => s.id)}::text[]), unnest(${signers.map((s) => s.email)}::text[]),
+                        unnest(${signers.map((s) => s.role)}::text[]), unnest(${signers.map((s) => s.name)}::text[]),
+                        unnest(${signers.map((s) => s.phone)}::text[]),
+                        unnest(${signers.map((s) => s.signing_order)}::int[]))
+             with ordinality as s (id, email, role, name, phone, signing_order, position)
+    )
     insert into secufile.signatures
       (tenant_id, id, document_id, filename, plaintext_sha256, status, sealed_message, required_code, is_delegable,
        locale, reminder_days, is_live, created_by, created_at, expires_at)
@@ -117,28 +140,21 @@ export type SignatureSignerRow = {
   told_at: Date | null;
 };
 
-export type NewSignatureSigner = Pick<
-  SignatureSignerRow,
-  "id" | "position" | "email" | "role" | "name" | "phone" | "signing_order" | "delegated_from"
->;
+/** One who is asked to sign, as the request names them. */
+export type NewSignatureSigner = Pick<SignatureSignerRow, "id" | "email" | "role" | "name" | "phone" | "signing_order">;
 
-export async function insertSignatureSigners(
+/** A signer whom another one named, after those of before. */
+export async function insertDelegate(
   tx: Tx,
   tenantId: string,
   signatureId: string,
-  signers: readonly NewSignatureSigner[],
+  signer: NewSignatureSigner & { position: number; delegated_from: string },
 ): Promise<number> {
   return tx.run(sql`
     insert into secufile.signature_signers
       (tenant_id, signature_id, id, position, state, email, role, name, phone, signing_order, delegated_from)
-    select ${tenantId}, ${signatureId}, s.id, s.position, 'waiting', s.email, s.role, s.name, s.phone, s.signing_order,
-           s.delegated_from
-      from rows from (unnest(${signers.map((s) => s.id)}::text[]), unnest(${signers.map((s) => s.position)}::int[]),
-                      unnest(${signers.map((s) => s.email)}::text[]), unnest(${signers.map((s) => s.role)}::text[]),
-                      unnest(${signers.map((s) => s.name)}::text[]), unnest(${signers.map((s) => s.phone)}::text[]),
-                      unnest(${signers.map((s) => s.signing_order)}::int[]),
-                      unnest(${signers.map((s) => s.delegated_from)}::text[]))
-           as s (id, position, email, role, name, phone, signing_order, delegated_from)`);
+    values (${tenantId}, ${signatureId}, ${signer.id}, ${signer.position}, 'waiting', ${signer.email}, ${signer.role},
+            ${signer.name}, ${signer.phone}, ${signer.signing_order}, ${signer.delegated_from})`);
 }
 
 export async function listSignatureSigners(
@@ -177,7 +193,7 @@ export type SignLinkRow = {
 export async function insertSignLink(
   tx: Tx,
   tenantId: string,
-  link: { tokenMac: Buffer; signatureId: string; signerId: string | null; now: Date },
+  link: { tokenMac: Buffer; signatureId: string; signerId: string; now: Date },
 ): Promise<number> {
   return tx.run(sql`
     insert into secufile.sign_links (token_mac, tenant_id, signature_id, signer_id, created_at)
