@@ -16,3 +16,8 @@ select tenant_id, id, expires_at
   from secufile.signatures
  where status in ('pending', 'viewed', 'partially_signed');
 alter table secufile.signatures force row level security;
+
+-- Ids of documents are unique by themselves. With tenant_id before it this index could serve the check that a signer's
+-- request is there, and where nothing was analysed yet it did: each new request then read all others of its organisation.
+drop index secufile.signatures_document;
+create index signatures_document on secufile.signatures (document_id);
