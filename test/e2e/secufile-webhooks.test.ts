@@ -3,6 +3,8 @@ import { createHmac } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import { startLocalServer, type LocalServer, type Received } from "../support/local-server.ts";
+import { outboxOf } from "../support/outbox.ts";
+import { demoTenant, newPerson } from "../support/people.ts";
 import { publishedVerify, type PublishedVerify } from "../support/published-verify.ts";
 import {
   clientOf,
@@ -43,6 +45,7 @@ describe("webhooks of SecuFile", () => {
     verify = await publishedVerify();
     receiver = await startLocalServer(({ path }, response) => {
       if (path === "/fails-once" && failuresLeft-- > 0) response.writeHead(500);
+      if (path === "/gone") response.writeHead(410);
       if (path === "/moved") response.writeHead(307, { location: "/target" });
       response.end();
     });
@@ -226,6 +229,31 @@ describe("webhooks of SecuFile", () => {
     for (const path of ["/only-failed", "/disabled", "/deleted", "/target"]) assert.equal(paths.has(path), false, path);
     expectedProblem(await api.get(`/webhooks/${deleted.webhook_id}`), 404, "webhook_not_found");
     expected(await api.get(`/webhooks/${witness.webhook_id}`), 200);
+  });
+
+  test("a receiver that answers 410 gets no more, and the owner gets one mail about it", async () => {
+    const outbox = outboxOf(server.dataDirectory);
+    const tenantId = await demoTenant(server.database.superUrl);
+    const owner = await newPerson(server, outbox, { tenantId, role: "owner" });
+    const reader = await newPerson(server, outbox, { tenantId, role: "reader" });
+    const gone = await register("/gone");
+    const id = await storedDocument(api, Buffer.from("gone"));
+    await deliveryOf("/gone", id);
+    // The first mail to each was the invitation.
+    const { subject, text } = await outbox.mailTo(owner.email, 2);
+    assert.equal(subject, "A webhook was disabled");
+    assert.ok(text.includes(gone.webhook_id), text);
+    assert.match(text, /answered 410/);
+    assert.equal(text.includes(receiver.url), false);
+    const after_ = expected(await api.get(`/webhooks/${gone.webhook_id}`), 200);
+    assert.deepEqual([after_.active, after_.disabled_reason], [false, "gone"]);
+    const witness = await register("/after-gone");
+    const next = await storedDocument(api, Buffer.from("after"));
+    await deliveryOf("/after-gone", next);
+    assert.equal(receiver.received.filter(({ path }) => path === "/gone").length, 1);
+    assert.equal(outbox.mails.filter(({ to }) => to === owner.email).length, 2);
+    assert.equal(outbox.mails.filter(({ to }) => to === reader.email).length, 1);
+    expected(await api.call("DELETE", `/webhooks/${witness.webhook_id}`), 204);
   });
 
   test("SF-56 a webhook with a wrong URL, event or member is refused", async () => {

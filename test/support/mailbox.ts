@@ -35,10 +35,7 @@ export async function openMailbox(login: Login | null = null): Promise<Mailbox> 
       stream.on("data", (part: Buffer) => void parts.push(part));
       stream.on("end", () => {
         const raw = Buffer.concat(parts).toString("latin1");
-        const [text, html] = [partOf(raw, "plain"), /content-type: text\/html/i.test(raw) ? partOf(raw, "html") : ""];
-        for (const { address } of session.envelope.rcptTo) {
-          mails.push({ to: address, subject: subjectOf(raw), text, html });
-        }
+        for (const { address } of session.envelope.rcptTo) mails.push({ to: address, ...readMail(raw) });
         done();
       });
     },
@@ -59,17 +56,26 @@ export async function openMailbox(login: Login | null = null): Promise<Mailbox> 
           }),
     },
     mails,
-    async mailTo(address, count = 1) {
-      const endsAt = Date.now() + LIMIT_MS;
-      for (;;) {
-        const found = mails.filter(({ to }) => to === address)[count - 1];
-        if (found !== undefined) return found;
-        if (Date.now() > endsAt) throw new Error(`mail ${count} to ${address} did not come; there are ${mails.length}`);
-        await pause(50);
-      }
-    },
+    mailTo: (address, count = 1) => waitForMail(() => mails, address, count),
     close: () => new Promise((resolve) => server.close(() => resolve())),
   };
+}
+
+/** What a mail says, of its bytes as they were sent. */
+export function readMail(raw: string): Omit<Mail, "to"> {
+  const html = /content-type: text\/html/i.test(raw) ? partOf(raw, "html") : "";
+  return { subject: subjectOf(raw), text: partOf(raw, "plain"), html };
+}
+
+export async function waitForMail(mails: () => readonly Mail[], address: string, count: number): Promise<Mail> {
+  const endsAt = Date.now() + LIMIT_MS;
+  for (;;) {
+    const all = mails();
+    const found = all.filter(({ to }) => to === address)[count - 1];
+    if (found !== undefined) return found;
+    if (Date.now() > endsAt) throw new Error(`mail ${count} to ${address} did not come; there are ${all.length}`);
+    await pause(50);
+  }
 }
 
 function guarded({ user, password }: Login): SMTPServerOptions {

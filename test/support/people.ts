@@ -47,7 +47,7 @@ export function tokenIn(text: string): string {
 /** Somebody who was invited by the operator and accepted. */
 export async function newPerson(
   server: Pick<TestServer, "origin" | "operatorToken">,
-  mailbox: Mailbox,
+  mailbox: Pick<Mailbox, "mails" | "mailTo">,
   order: { tenantId: string; role: string; email?: string },
 ): Promise<Person> {
   const email = order.email ?? `${order.role}-${randomUUID()}@example.org`;

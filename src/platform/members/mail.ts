@@ -60,16 +60,22 @@ const disabledWords = {
   en: {
     title: "A webhook was disabled",
     text: (id: string) => `Deliveries to the webhook ${id} do not arrive, so nothing is sent to it any more.`,
-    reason: (reason: string) => `Why: ${reason}`,
+    gone: "Why: the receiver answered 410 and wants no further deliveries.",
+    failing: "Why: for five days every delivery failed.",
     footer: "Enable it once its receiver answers again. What was not delivered can be sent once more.",
   },
   fr: {
     title: "Un webhook a été désactivé",
     text: (id: string) => `Les envois au webhook ${id} n’arrivent pas : plus rien ne lui est envoyé.`,
-    reason: (reason: string) => `Motif : ${reason}`,
+    gone: "Motif : le récepteur a répondu 410 et ne veut plus d’envois.",
+    failing: "Motif : depuis cinq jours, tous les envois ont échoué.",
     footer: "Réactivez-le dès que son récepteur répond. Ce qui n’a pas été remis peut être renvoyé.",
   },
 } as const;
+
+function isToldReason(reason: string): reason is "gone" | "failing" {
+  return reason === "gone" || reason === "failing";
+}
 
 /** A mail to whoever looks after the webhooks of an organisation. It names no address: those are secrets. */
 export function disabledWebhookMail(mail: {
@@ -80,7 +86,9 @@ export function disabledWebhookMail(mail: {
   at: Date;
 }): NewMail {
   const { to, locale, endpointId, reason, at } = mail;
-  const { title, text, reason: why, footer } = disabledWords[locale];
-  const layout = mailLayout(locale, { title, paragraphs: [text(endpointId), why(reason)], footer });
+  const { title, text, footer, ...reasons } = disabledWords[locale];
+  // A job of an older or newer version may name another reason: that is told as it stands.
+  const why = isToldReason(reason) ? reasons[reason] : reason;
+  const layout = mailLayout(locale, { title, paragraphs: [text(endpointId), why], footer });
   return { to, locale, subject: title, text: layout.text, html: layout.html, purpose: "platform.webhookDisabled", at };
 }

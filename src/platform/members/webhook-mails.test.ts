@@ -78,6 +78,8 @@ describe("mails about a webhook that was disabled", () => {
     assert.match(french.text, /whk_1[\s\S]*it answers 500/);
     assert.match(french.subject, /désactivé/);
     assert.match(disabledWebhookMail({ ...order, locale: "en" }).text, /whk_1[\s\S]*it answers 500/);
+    assert.match(disabledWebhookMail({ ...order, reason: "gone", locale: "fr" }).text, /a répondu 410/);
+    assert.match(disabledWebhookMail({ ...order, reason: "failing", locale: "en" }).text, /every delivery failed/);
   });
 
   test("of a shredded organisation nobody is told, and the job ends", async () => {
