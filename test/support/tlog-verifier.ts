@@ -152,6 +152,32 @@ export function checkProof(text: string, entry: Uint8Array, by: Verifier): SeenC
   return { ...checkpoint, index };
 }
 
+/**
+ * Throws unless `path` (base64) proves that the log of `later` begins with the one of `earlier`: RFC 6962, section 2.1.4.2
+ * of its successor RFC 9162, word by word.
+ */
+export function checkConsistency(earlier: SeenCheckpoint, later: SeenCheckpoint, path: readonly string[]): void {
+  const given = path.map((text) => Buffer.from(text, "base64"));
+  let [place, last] = [earlier.size - 1, later.size - 1];
+  // A tree that is a power of two in size is a node of the later one, and not said.
+  const hashes = Number.isInteger(Math.log2(earlier.size)) ? [earlier.root, ...given] : given;
+  while (place % 2 === 1) [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
+  let [first = Buffer.alloc(0)] = hashes;
+  let second = first;
+  for (const hash of hashes.slice(1)) {
+    if (last === 0) throw new Error("the path is too long");
+    if (place % 2 === 1 || place === last) {
+      [first, second] = [hashOfNode(hash, first), hashOfNode(hash, second)];
+      while (place % 2 === 0 && place !== 0) [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
+    } else {
+      second = hashOfNode(second, hash);
+    }
+    [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
+  }
+  if (last !== 0 || !first.equals(earlier.root) || !second.equals(later.root))
+    throw new Error("the later log does not begin with the earlier one");
+}
+
 /** Follows the recursion of RFC 6962, section 2.1.1, downwards, and joins the path's hashes on the way back. */
 function climb(leaf: Buffer, { index, size }: { index: number; size: number }, path: readonly Buffer[]): Buffer {
   if (size === 1) {
