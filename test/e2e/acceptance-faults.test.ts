@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
-import { objectionsTo, type Delivery, type Observations } from "../faults/checker.ts";
+import { objectionsTo, type Delivery, type FoundLogs, type Observations } from "../faults/checker.ts";
 import { runFaults } from "../faults/run.ts";
+import { faultlessLogs, foreignCheckpoint } from "../faults/faultless-logs.ts";
 
 /** What a run sees in which nothing goes wrong: two documents, two endpoints, one delivery sent twice. */
 function faultless(): Observations {
@@ -26,6 +27,14 @@ function faultless(): Observations {
       isSignatureGood: true,
     })),
   );
+  const audit = documents.flatMap(({ documentId }) =>
+    ["secufile.createDocument", "secufile.storeContent"].map((action) => ({
+      eventId: `aud_${documentId}_${action}`,
+      action,
+      documentId,
+      outcome: "success",
+    })),
+  );
   return {
     endpointIds,
     acknowledged: documents.map(({ documentId, metadataKey, content }) => ({
@@ -36,13 +45,8 @@ function faultless(): Observations {
     documents,
     deliveries: [...deliveries, ...deliveries.slice(0, 1)],
     idempotencyKeys: documents.map(({ metadataKey }) => ({ idempotencyKey: metadataKey, state: "done" })),
-    audit: documents.flatMap(({ documentId }) =>
-      ["secufile.createDocument", "secufile.storeContent"].map((action) => ({
-        action,
-        documentId,
-        outcome: "success",
-      })),
-    ),
+    audit,
+    logs: faultlessLogs(audit.map((row) => row.eventId)),
   };
 }
 
@@ -59,6 +63,11 @@ function withTwin<T>(list: readonly T[], change: Partial<T>): T[] {
 const withDelivery = (seen: Observations, change: Partial<Delivery>): Observations => ({
   ...seen,
   deliveries: withFirst(seen.deliveries, change),
+});
+
+const withLogs = (seen: Observations, change: (logs: FoundLogs) => Partial<FoundLogs>): Observations => ({
+  ...seen,
+  logs: { ...seen.logs, ...change(seen.logs) },
 });
 
 /** What a defect of the server would look like, and a part of what the checker has to say to it. */
@@ -162,6 +171,39 @@ const doctored: Readonly<Record<string, readonly [(seen: Observations) => Observ
   "an audit row too many": [
     (seen) => ({ ...seen, audit: [...seen.audit, ...seen.audit.slice(0, 1)] }),
     /tells 2 times of secufile\.createDocument of doc_1/,
+  ],
+  "an event that never got its place": [
+    (seen) => ({ ...seen, audit: withFirst(seen.audit, { eventId: "aud_9" }) }),
+    /the event aud_9 of doc_1 has no place in the log/,
+  ],
+  "two events that changed places": [
+    (seen) => withLogs(seen, ({ audit }) => ({ audit: { ...audit, leaves: audit.leaves.toReversed() } })),
+    /the index 3 stands in the place of 0/,
+  ],
+  "an event that says something else": [
+    (seen) =>
+      withLogs(seen, ({ audit }) => ({ audit: { ...audit, leaves: withFirst(audit.leaves, { event: "{ }" }) } })),
+    /the event of the index 0 is not what was hashed/,
+  ],
+  "a checkpoint that was handed out and is contradicted": [
+    (seen) => withLogs(seen, () => ({ handedOut: { audit: [foreignCheckpoint("audit", 2)], top: [] } })),
+    /the signed checkpoint of 2 is contradicted/,
+  ],
+  "a checkpoint that was handed out over more than there is": [
+    (seen) => withLogs(seen, () => ({ handedOut: { audit: [foreignCheckpoint("audit", 9)], top: [] } })),
+    /the log is smaller than that/,
+  ],
+  "a checkpoint of the top log that is contradicted": [
+    (seen) => withLogs(seen, () => ({ handedOut: { audit: [], top: [foreignCheckpoint("top", 1)] } })),
+    /the signed checkpoint of 1 is contradicted/,
+  ],
+  "a checkpoint that the top log does not hold": [
+    (seen) => withLogs(seen, ({ top }) => ({ top: { ...top, leaves: top.leaves.slice(0, 1) } })),
+    /2 checkpoints were signed, the top log holds 1/,
+  ],
+  "events that no checkpoint covers": [
+    (seen) => withLogs(seen, ({ audit }) => ({ audit: { ...audit, checkpoints: audit.checkpoints.slice(0, 1) } })),
+    /4 leaves, and the newest checkpoint covers 1/,
   ],
 };
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +16,15 @@ import {
 } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
 import { tabellion } from "../support/tabellion-command.ts";
-import { hashOfLeaf, readBundle } from "../support/tlog-verifier.ts";
+import {
+  checkConsistency,
+  checkProof,
+  hashOfLeaf,
+  readBundle,
+  readCheckpoint,
+  readKey,
+  rootOfLeaves,
+} from "../support/tlog-verifier.ts";
 
 const MUTATIONS = 3_000;
 
@@ -225,6 +234,56 @@ describe("exports of the audit log", () => {
     const { path } = expected(await client.get(`/audit/log/consistency?from=3&to=${size}`), 200);
     assert.ok(path.length > 0);
     expectedProblem(await client.get(`/audit/log/consistency?from=3&to=${size + 10_000}`), 422, "validation_failed");
+  });
+
+  test("by the published routes alone: from an event to its log, its checkpoint, the top log and every later top checkpoint", async () => {
+    const id = await newDocument(client);
+    await allPlaced(server.database.superUrl);
+    const keys = expected(await client.get("/audit/log/key"), 200);
+    const [own, top] = [readKey(keys.audit[0]), readKey(keys.top[0])];
+    const [record] = expected(await client.get(`/audit?resource=${id}`), 200).data;
+    const event = await eventually("the record is covered", async () => {
+      const got = await client.get(`/audit/${record.id}/proof`);
+      return got.status === 200 ? got.body : null;
+    });
+    const entry = createHash("sha256").update(Buffer.from(event.salt, "base64")).update(event.event).digest();
+    const text = ["c2sp.org/tlog-proof@v1", `index ${event.index}`, ...event.path, "", event.checkpoint].join("\n");
+    const { size } = checkProof(text, entry, own);
+    const above = await eventually("the checkpoint has its place above", async () => {
+      const got = await client.get(`/audit/log/top/proof?size=${size}`);
+      return got.status === 200 ? got.body : null;
+    });
+    assert.equal(above.checkpoint, event.checkpoint);
+    const hash = createHash("sha256").update(event.checkpoint).digest();
+    assert.equal(above.entry, hash.toString("base64"));
+    const proof = (await client.get(`/v1/audit/log/top/proof?format=tlog&size=${size}`)).bytes.toString("utf8");
+    const seen = checkProof(proof, hash, top);
+    assert.equal(seen.index, above.index);
+    assert.throws(() => checkProof(proof, entry, top), /another root/);
+    // The top checkpoint is one of the log that everybody else sees: its entries make its root.
+    const width = Math.min(seen.size, 255);
+    const bundle = await client.get(`/audit/log/top/tile/entries/000.p/${width}`);
+    const leaves = readBundle(bundle.bytes).map((each) => hashOfLeaf(each));
+    const tile = await client.get(`/audit/log/top/tile/0/000.p/${width}`);
+    assert.deepEqual(Buffer.concat(leaves), tile.bytes);
+    assert.ok(seen.size < 256, "one tile is enough for what this server has signed");
+    assert.deepEqual(rootOfLeaves(leaves), seen.root);
+    await newDocument(client);
+    const later = await eventually("a later top checkpoint", async () => {
+      const note = readCheckpoint((await client.get("/audit/log/top/checkpoint")).bytes.toString("utf8"), top);
+      return note.size > seen.size ? note : null;
+    });
+    const { path } = expected(await client.get(`/audit/log/top/consistency?from=${seen.size}&to=${later.size}`), 200);
+    checkConsistency(seen, later, path);
+    assert.throws(() => checkConsistency({ ...seen, root: hash }, later, path), /does not/);
+  });
+
+  test("a checkpoint that was never signed is not proved", async () => {
+    const note = (await client.get("/audit/log/checkpoint")).bytes.toString("utf8");
+    const size = Number(note.split("\n")[1]);
+    expectedProblem(await client.get(`/audit/log/top/proof?size=${size + 100_000}`), 404, "audit_checkpoint_not_found");
+    expectedProblem(await client.get("/audit/log/top/proof?size=0"), 422, "validation_failed");
+    expectedProblem(await client.get("/audit/log/top/tile/entries/001"), 404, "audit_tile_not_found");
   });
 
   test("the log over all organisations has a signed checkpoint and tiles of hashes, too", async () => {

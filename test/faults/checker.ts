@@ -1,3 +1,7 @@
+import type { SeenLog, SeenTopLog } from "../support/log-rows.ts";
+import { objectionsToLog, objectionsToNote, objectionsToTopLog } from "../support/log-soundness.ts";
+import { hashOfLeaf, readKey, rootReader } from "../support/tlog-verifier.ts";
+
 /** One request that the server acknowledged. */
 export type Acknowledged = {
   readonly idempotencyKey: string;
@@ -31,7 +35,21 @@ export type Delivery = {
 };
 
 export type FoundKey = { readonly idempotencyKey: string; readonly state: string };
-export type FoundAudit = { readonly action: string; readonly documentId: string; readonly outcome: string };
+export type FoundAudit = {
+  readonly eventId: string;
+  readonly action: string;
+  readonly documentId: string;
+  readonly outcome: string;
+};
+
+/** The organisation's audit log and the one above all, and what a monitor had of them while the server was killed. */
+export type FoundLogs = {
+  readonly audit: SeenLog;
+  readonly top: SeenTopLog;
+  readonly keys: { readonly audit: string; readonly top: string };
+  /** Checkpoints as they were handed out. */
+  readonly handedOut: { readonly audit: readonly string[]; readonly top: readonly string[] };
+};
 
 /** All that was seen of one run. The checker looks at nothing else. */
 export type Observations = {
@@ -41,6 +59,7 @@ export type Observations = {
   readonly deliveries: readonly Delivery[];
   readonly idempotencyKeys: readonly FoundKey[];
   readonly audit: readonly FoundAudit[];
+  readonly logs: FoundLogs;
 };
 
 const UPLOADED = "object.uploaded";
@@ -55,6 +74,7 @@ export function objectionsTo(seen: Observations): string[] {
     ...seen.endpointIds.flatMap((endpointId) => seqObjections(seen, endpointId)),
     ...keyObjections(seen),
     ...auditObjections(seen),
+    ...logObjections(seen),
   ];
 }
 
@@ -172,6 +192,26 @@ function auditObjections({ documents, audit }: Observations): string[] {
       return count === 1 ? [] : [`the audit log tells ${count} times of ${action} of ${documentId}`];
     }),
   );
+}
+
+/** Every event has its place, and no checkpoint that was ever signed is contradicted: neither kept nor handed out. */
+function logObjections({ audit, logs }: Observations): string[] {
+  const keys = { audit: readKey(logs.keys.audit), top: readKey(logs.keys.top) };
+  const placed = new Set(logs.audit.leaves.map((leaf) => leaf.event_id));
+  const roots = {
+    audit: rootReader(logs.audit.leaves.map((leaf) => hashOfLeaf(leaf.entry))),
+    top: rootReader(logs.top.leaves.map((leaf) => hashOfLeaf(leaf.entry))),
+  };
+  return [
+    ...objectionsToLog(logs.audit, keys.audit),
+    ...objectionsToTopLog(logs.top, keys.top),
+    ...audit
+      .filter((row) => !placed.has(row.eventId))
+      .map((row) => `the event ${row.eventId} of ${row.documentId} has no place in the log`),
+    ...(["audit", "top"] as const).flatMap((log) =>
+      logs.handedOut[log].flatMap((note) => objectionsToNote(note, keys[log], roots[log])),
+    ),
+  ];
 }
 
 function countBy<T>(entries: readonly T[], keyOf: (entry: T) => string): Map<string, number> {

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { objectionsTo, type Acknowledged, type FoundDocument, type Observations } from "./checker.ts";
 import { createClients, inParallel, type Clients } from "./clients.ts";
+import { startMonitor, type Monitor } from "./monitor.ts";
 import { planOf, type Plan, type PlanOptions } from "./plan.ts";
 import { startReceiver, startSource, type Receiver } from "./servers.ts";
 import { startVictim, type Victim } from "./victim.ts";
@@ -24,6 +25,7 @@ export type FaultReport = {
 };
 
 const SETTLE_LIMIT_MS = 180_000;
+const PLACED_LIMIT_MS = 30_000;
 const POLL_MS = 200;
 const PAGE = 100;
 const OWN_SECRET = "whsec_dGhpcnR5LXR3byBieXRlcyBvZiBhIHRlc3Qga2V5IQ==";
@@ -63,12 +65,14 @@ async function attack(world: World): Promise<FaultReport> {
   const { origin, apiKey } = victim;
   const clients = createClients({ plan, origin, apiKey, sourceOrigin: world.source, clients: options.clients });
   const over = new AbortController();
+  const monitor = startMonitor(victim, over.signal);
   const [acknowledged, awayMs] = await Promise.all([clients.run(), killAll(world, clients, over.signal)]).finally(() =>
     over.abort(),
   );
   options.say(`${acknowledged.length} documents acknowledged; waiting until all is settled`);
   await untilSettled(world, api, { endpointIds, acknowledged });
-  const seen = await observe(world, api, { endpointIds, acknowledged: await clients.replay(acknowledged) });
+  const told = { endpointIds, acknowledged: await clients.replay(acknowledged) };
+  const seen = await observe(world, api, told, monitor);
   const exitCode = await victim.stop();
   return {
     seed: plan.seed,
@@ -151,13 +155,26 @@ async function untilSettled({ receiver }: World, api: Api, { endpointIds, acknow
 
 type DocumentAnswer = { document_id: string; status: string; metadata: Record<string, string> };
 
-async function observe({ receiver, victim, options }: World, api: Api, told: Told): Promise<Observations> {
+async function observe(world: World, api: Api, told: Told, monitor: Monitor): Promise<Observations> {
+  const { receiver, victim, options } = world;
   const rows = await listAll<DocumentAnswer>(api, "/documents");
   const documents = await inParallel(options.clients, rows, async (row): Promise<FoundDocument> => {
     const { document_id: documentId, status, metadata } = row;
     return { documentId, status, metadataKey: metadata["key"] ?? null, content: await readContent(victim, documentId) };
   });
-  return { ...told, documents, deliveries: [...receiver.deliveries], ...(await victim.look()) };
+  const outside = await monitor.found();
+  const { logs, ...found } = await lookWhenPlaced(victim);
+  return { ...told, documents, deliveries: [...receiver.deliveries], ...found, logs: { ...logs, ...outside } };
+}
+
+/** What is committed has its place within a second; gives up in silence, the checker speaks. */
+async function lookWhenPlaced(victim: Victim): ReturnType<Victim["look"]> {
+  const deadline = Date.now() + PLACED_LIMIT_MS;
+  for (;;) {
+    const found = await victim.look();
+    if (found.waiting === 0 || Date.now() > deadline) return found;
+    await delay(POLL_MS);
+  }
 }
 
 async function readContent(victim: Victim, documentId: string): Promise<FoundDocument["content"]> {

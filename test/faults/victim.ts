@@ -5,7 +5,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { embeddedUrls } from "../../src/platform/db/embedded.ts";
 import { freePort, startServer, type TestServer } from "../support/server.ts";
-import type { FoundAudit, FoundKey } from "./checker.ts";
+import { seenLogOf, seenTopLogOf, type Query } from "../support/log-rows.ts";
+import type { FoundAudit, FoundKey, FoundLogs } from "./checker.ts";
 import type { KillTarget } from "./plan.ts";
 
 /** The server that is killed: always at the same address, on the same data, with the embedded PostgreSQL. */
@@ -17,11 +18,19 @@ export type Victim = {
   /** kill -9; starts the server again unless it lives on. Answers how long it was away. */
   kill(target: KillTarget): Promise<number>;
   /** What no answer of the server shows. */
-  look(): Promise<{ audit: FoundAudit[]; idempotencyKeys: FoundKey[] }>;
+  look(): Promise<Look>;
   /** Ends it in peace; answers its exit code. */
   stop(): Promise<number | null>;
   /** Ends whatever still runs and removes the data. */
   remove(): Promise<void>;
+};
+
+type Look = {
+  readonly audit: FoundAudit[];
+  readonly idempotencyKeys: FoundKey[];
+  /** Events without an index, and checkpoints without a place in the log above. */
+  readonly waiting: number;
+  readonly logs: Pick<FoundLogs, "audit" | "top">;
 };
 
 const READY_LIMIT_MS = 60_000;
@@ -94,23 +103,41 @@ async function untilReady(origin: string): Promise<void> {
   throw new Error(`the server was not ready again within ${READY_LIMIT_MS} ms`);
 }
 
-async function lookInto(dataDirectory: string): Promise<{ audit: FoundAudit[]; idempotencyKeys: FoundKey[] }> {
+async function lookInto(dataDirectory: string): Promise<Look> {
   const urls = await embeddedUrls(dataDirectory);
   if (urls === null) throw new Error("the database does not run");
   const client = new pg.Client({ connectionString: urls.ownerUrl });
   await client.connect();
+  const behind =
+    (tenantId: string): Query =>
+    async (text, values) => {
+      await client.query("select set_config('tabellion.tenant_id', $1, false)", [tenantId]);
+      return (await client.query(text, [...values])).rows;
+    };
   try {
-    const { rows: tenants } = await client.query<{ tenant_id: string }>(
-      "select distinct tenant_id from platform.credential_directory",
+    const { rows: tenants } = await client.query<{ id: string }>("select id from platform.tenants");
+    const [{ id } = { id: "" }] = tenants;
+    const everywhere: Query = async (text, values) => {
+      const rows = [];
+      for (const tenantId of [...tenants.map((tenant) => tenant.id), "server"])
+        rows.push(...(await behind(tenantId)(text, values)));
+      return rows;
+    };
+    // Counted first: what is read after it has its place.
+    const [queues] = await behind("server")(
+      `select (select count(*) from platform.audit_queue) + (select count(*) from platform.top_queue) as waiting`,
+      [],
     );
-    await client.query("select set_config('tabellion.tenant_id', $1, false)", [tenants[0]?.tenant_id]);
-    const { rows: audit } = await client.query<FoundAudit>(
-      `select action, resource_id as "documentId", outcome from platform.audit_events where resource_type = 'document'`,
-    );
-    const { rows: idempotencyKeys } = await client.query<FoundKey>(
-      `select key as "idempotencyKey", state from platform.idempotency_keys`,
-    );
-    return { audit, idempotencyKeys };
+    return {
+      waiting: Number(queues.waiting),
+      audit: await behind(id)(
+        `select id as "eventId", action, resource_id as "documentId", outcome from platform.audit_events
+          where resource_type = 'document'`,
+        [],
+      ),
+      idempotencyKeys: await behind(id)(`select key as "idempotencyKey", state from platform.idempotency_keys`, []),
+      logs: { audit: await seenLogOf(behind(id), id), top: await seenTopLogOf(behind("server"), everywhere) },
+    };
   } finally {
     await client.end();
   }

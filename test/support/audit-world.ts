@@ -6,8 +6,9 @@ import { sql } from "../../src/platform/db/sql.ts";
 import type { Database } from "../../src/platform/db/tx.ts";
 import { createKeyring, type Keyring } from "../../src/platform/keys/keyring.ts";
 import { createTestDatabase, openDatabase, testLog, type TestDatabase } from "./database.ts";
-import { eventually } from "./secufile-client.ts";
-import { readKey, type TileOf, type Verifier } from "./tlog-verifier.ts";
+import { eventually, look } from "./secufile-client.ts";
+import { seenLogOf, seenTopLogOf, type Query, type SeenLog, type SeenTopLog } from "./log-rows.ts";
+import { readKey, type Verifier } from "./tlog-verifier.ts";
 import { logSigner } from "../../src/platform/audit/log-key.ts";
 
 export const ORIGIN_HOST = "log.test";
@@ -66,36 +67,12 @@ export async function auditWorld(): Promise<AuditWorld> {
   };
 }
 
-export type SeenLog = {
-  readonly leaves: readonly {
-    index: string;
-    event_id: string;
-    entry: Buffer;
-    event: string;
-    salt: Buffer;
-    leaf_hash: Buffer;
-  }[];
-  readonly tiles: ReadonlyMap<string, Buffer>;
-  readonly checkpoints: readonly { size: string; root: Buffer; note: string }[];
-  readonly tileOf: TileOf;
-};
+/** All that is kept of a tenant's log. */
+export function readLog(world: AuditWorld, tenantId: string): Promise<SeenLog> {
+  return seenLogOf((text, values) => look(world.database.superUrl, text, values), tenantId);
+}
 
-/** All that is kept of a tenant's log, as a monitor would read it. */
-export async function readLog(db: Database, tenantId: string): Promise<SeenLog> {
-  return db.tenant(tenantId, async (tx) => {
-    const leaves = await tx.many(sql<SeenLog["leaves"][number]>`
-      select l.index, l.event_id, l.entry, e.event, e.salt, e.leaf_hash
-        from platform.audit_leaves l
-        left join platform.audit_events e on e.tenant_id = l.tenant_id and e.id = l.event_id
-       where l.tenant_id = ${tenantId} order by l.index`);
-    const rows = await tx.many(sql<{ level: number; tile_index: string; hashes: Buffer }>`
-      select level, tile_index, hashes from platform.log_tiles where tenant_id = ${tenantId} and log = 'audit'`);
-    const checkpoints = await tx.many(sql<SeenLog["checkpoints"][number]>`
-      select size, root, note from platform.log_checkpoints
-       where tenant_id = ${tenantId} and log = 'audit' order by size`);
-    const tiles = new Map(rows.map((row) => [`${row.level}/${row.tile_index}`, row.hashes]));
-    const tileOf: TileOf = (level, index, width) =>
-      (tiles.get(`${level}/${index}`) ?? Buffer.alloc(0)).subarray(0, width * 32);
-    return { leaves, tiles, checkpoints, tileOf };
-  });
+export function readTopLog(world: AuditWorld): Promise<SeenTopLog> {
+  const query: Query = (text, values) => look(world.database.superUrl, text, values);
+  return seenTopLogOf(query, query);
 }

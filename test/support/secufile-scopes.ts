@@ -46,6 +46,8 @@ export const scopeOf: Readonly<Record<string, string>> = {
   getTopCheckpoint: "audit:read",
   getTopTile: "audit:read",
   getTopConsistency: "audit:read",
+  getTopEntries: "audit:read",
+  getTopProof: "audit:read",
   createAuditStream: "audit:read audit:export",
   listAuditStreams: "audit:read",
   getAuditStream: "audit:read",

@@ -27,6 +27,26 @@ export function rootOfLeaves(leaves: readonly Buffer[], start = 0, end = leaves.
   return hashOfNode(rootOfLeaves(leaves, start, start + k), rootOfLeaves(leaves, start + k, end));
 }
 
+/** The roots of a log's first leaves, each subtree hashed once: for looking at many sizes of one log. */
+export function rootReader(leaves: readonly Buffer[]): (size: number) => Buffer {
+  const known = new Map<string, Buffer>();
+  const rootOf = (start: number, end: number): Buffer => {
+    const only = leaves[start];
+    if (end - start === 1) {
+      if (only === undefined) throw new Error("the log is smaller than that");
+      return only;
+    }
+    const found = known.get(`${start}/${end}`);
+    if (found !== undefined) return found;
+    let k = 1;
+    while (k * 2 < end - start) k *= 2;
+    const made = hashOfNode(rootOf(start, start + k), rootOf(start + k, end));
+    if (k * 2 === end - start) known.set(`${start}/${end}`, made);
+    return made;
+  };
+  return (size) => (size === 0 ? sha256() : rootOf(0, size));
+}
+
 export function readKey(text: string): Verifier {
   const [name = "", id = "", ...rest] = text.split("+");
   const bytes = Buffer.from(rest.join("+"), "base64");
@@ -130,6 +150,32 @@ export function checkProof(text: string, entry: Uint8Array, by: Verifier): SeenC
   const root = climb(hashOfLeaf(entry), { index, size: checkpoint.size }, hashes);
   if (!root.equals(checkpoint.root)) throw new Error("the path leads to another root");
   return { ...checkpoint, index };
+}
+
+/**
+ * Throws unless `path` (base64) proves that the log of `later` begins with the one of `earlier`: RFC 6962, section 2.1.4.2
+ * of its successor RFC 9162, word by word.
+ */
+export function checkConsistency(earlier: SeenCheckpoint, later: SeenCheckpoint, path: readonly string[]): void {
+  const given = path.map((text) => Buffer.from(text, "base64"));
+  let [place, last] = [earlier.size - 1, later.size - 1];
+  // A tree that is a power of two in size is a node of the later one, and not said.
+  const hashes = Number.isInteger(Math.log2(earlier.size)) ? [earlier.root, ...given] : given;
+  while (place % 2 === 1) [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
+  let [first = Buffer.alloc(0)] = hashes;
+  let second = first;
+  for (const hash of hashes.slice(1)) {
+    if (last === 0) throw new Error("the path is too long");
+    if (place % 2 === 1 || place === last) {
+      [first, second] = [hashOfNode(hash, first), hashOfNode(hash, second)];
+      while (place % 2 === 0 && place !== 0) [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
+    } else {
+      second = hashOfNode(second, hash);
+    }
+    [place, last] = [Math.floor(place / 2), Math.floor(last / 2)];
+  }
+  if (last !== 0 || !first.equals(earlier.root) || !second.equals(later.root))
+    throw new Error("the later log does not begin with the earlier one");
 }
 
 /** Follows the recursion of RFC 6962, section 2.1.1, downwards, and joins the path's hashes on the way back. */

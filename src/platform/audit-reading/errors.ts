@@ -19,6 +19,18 @@ export const auditReadingErrors = {
     title: "No checkpoint is signed yet",
     retry: "now",
   },
+  audit_checkpoint_not_found: {
+    status: 404,
+    wire: "audit_checkpoint_not_found",
+    title: "No checkpoint of that size was signed",
+    retry: "no",
+  },
+  audit_checkpoint_pending: {
+    status: 409,
+    wire: "audit_checkpoint_pending",
+    title: "The checkpoint has no place in the log above yet",
+    retry: "now",
+  },
   audit_tile_not_found: { status: 404, wire: "audit_tile_not_found", title: "No such tile", retry: "later" },
   audit_followers_exceeded: {
     status: 429,

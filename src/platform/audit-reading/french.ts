@@ -67,7 +67,19 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
     "Preuve que le journal des points de contrôle de toutes les organisations n'a fait que croître",
   "Proof that the log over the checkpoints of all organisations only grew.":
     "Preuve que le journal des points de contrôle de toutes les organisations n'a fait que croître.",
-  "Entries of a tile of the audit log": "Entrées d'une tuile du journal d'audit",
+  "Entries of a tile of the organisation's audit log": "Entrées d'une tuile du journal d'audit de l'organisation",
+  "Entries of a tile of the log over the checkpoints of all organisations":
+    "Entrées d'une tuile du journal des points de contrôle de toutes les organisations",
+  "C2SP tlog-tiles: each behind its length in two bytes. An entry is the SHA-256 of a signed checkpoint.":
+    "tlog-tiles (C2SP) : chacune précédée de sa longueur sur deux octets. Une entrée est le SHA-256 d'un point de contrôle signé.",
+  "Prove that the log over all organisations holds a checkpoint of this one":
+    "Prouver que le journal de toutes les organisations contient un point de contrôle de celle-ci",
+  "As JSON: the organisation's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and the signed `top_checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.":
+    "En JSON : le point de contrôle signé de l'organisation à cette taille (`checkpoint`), dont le SHA-256 est l'entrée `entry`, le chemin d'inclusion `path` et le point de contrôle signé `top_checkpoint`. Avec `format=tlog`, la preuve tlog-proof (C2SP) de cette entrée.",
+  "Size of the organisation's checkpoint.": "Taille du point de contrôle de l'organisation.",
+  "No checkpoint of that size was signed": "Aucun point de contrôle de cette taille n'a été signé",
+  "The checkpoint has no place in the log above yet":
+    "Le point de contrôle n'a pas encore de place dans le journal qui le surplombe",
   "C2SP tlog-tiles: each behind its length in two bytes. An entry is the SHA-256 of a record's salt and canonical text.":
     "tlog-tiles (C2SP) : chacune précédée de sa longueur sur deux octets. Une entrée est le SHA-256 du sel et du texte canonique d'un enregistrement.",
   "An entry bundle.": "Un lot d'entrées.",

@@ -2,8 +2,9 @@ import { routeFor, type RawAnswer, type Route } from "../http/route.ts";
 import type { Call } from "../product.ts";
 import { auditReadingErrors as errors } from "./errors.ts";
 import { getCheckpoint, getConsistency, getEntries, getLogKeys, getTile } from "./operations/log.ts";
+import { getTopProof, proofText } from "./operations/proofs.ts";
 import type { At, Reading } from "./reading.ts";
-import { consistencyQuery, consistencyShape, entriesParams, keysShape, tileParams } from "./schema.ts";
+import { consistencyQuery, consistencyShape, entriesParams, keysShape, tileParams, topProofQuery } from "./schema.ts";
 import type { LogName } from "../audit/store/tree.ts";
 
 const route = routeFor<Call>();
@@ -11,14 +12,28 @@ const TAG = "Audit";
 const IMMUTABLE = "private, max-age=31536000, immutable";
 
 /** What is said differently of the two logs. */
-type Kind = { readonly log: LogName; readonly prefix: string; readonly name: string; readonly of: string };
+type Kind = {
+  readonly log: LogName;
+  readonly prefix: string;
+  readonly name: string;
+  readonly of: string;
+  /** What its entries are the hashes of. */
+  readonly entry: string;
+};
 
-const OWN: Kind = { log: "audit", prefix: "/log", name: "Audit", of: "the organisation's audit log" };
+const OWN: Kind = {
+  log: "audit",
+  prefix: "/log",
+  name: "Audit",
+  of: "the organisation's audit log",
+  entry: "a record's salt and canonical text",
+};
 const TOP: Kind = {
   log: "top",
   prefix: "/log/top",
   name: "Top",
   of: "the log over the checkpoints of all organisations",
+  entry: "a signed checkpoint",
 };
 
 /** What monitors and witnesses ask for: checkpoints, tiles, entries, consistency, keys (C2SP tlog-tiles). */
@@ -28,8 +43,9 @@ export function logRoutes(reading: Reading, at: At): Route<Call>[] {
       checkpointRoute(kind, reading, at),
       tileRoute(kind, reading, at),
       consistencyRoute(kind, reading, at),
+      entriesRoute(kind, reading, at),
     ]),
-    entriesRoute(reading, at),
+    topProofRoute(reading, at),
     keysRoute(reading, at),
   ];
 }
@@ -84,20 +100,45 @@ function consistencyRoute({ log, prefix, name, of }: Kind, reading: Reading, at:
   });
 }
 
-function entriesRoute(reading: Reading, at: At): Route<Call> {
+function entriesRoute({ log, prefix, name, of, entry }: Kind, reading: Reading, at: At): Route<Call> {
   return route({
-    operation: "getAuditEntries",
+    operation: `get${name}Entries`,
     method: "GET",
-    paths: at("/log/tile/entries/{tile+}"),
+    paths: at(`${prefix}/tile/entries/{tile+}`),
     scopes: reading.scopes.read,
     tag: TAG,
-    summary: "Entries of a tile of the audit log",
-    description:
-      "C2SP tlog-tiles: each behind its length in two bytes. An entry is the SHA-256 of a record's salt and canonical text.",
+    summary: `Entries of a tile of ${of}`,
+    description: `C2SP tlog-tiles: each behind its length in two bytes. An entry is the SHA-256 of ${entry}.`,
     params: entriesParams,
     answer: { kind: "raw", status: 200, contentType: "application/octet-stream", description: "An entry bundle." },
     errors: [errors.audit_tile_not_found],
-    handle: async (call, { params }) => bytes(await getEntries(call, params.tile)),
+    handle: async (call, { params }) => bytes(await getEntries(call, log, params.tile)),
+  });
+}
+
+function topProofRoute(reading: Reading, at: At): Route<Call> {
+  return route({
+    operation: "getTopProof",
+    method: "GET",
+    paths: at("/log/top/proof"),
+    scopes: reading.scopes.read,
+    tag: TAG,
+    summary: "Prove that the log over all organisations holds a checkpoint of this one",
+    description:
+      "As JSON: the organisation's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and " +
+      "the signed `top_checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.",
+    query: topProofQuery,
+    answer: {
+      kind: "raw",
+      status: 200,
+      contentType: "application/json",
+      description: "A proof that can be checked alone.",
+    },
+    errors: [errors.audit_checkpoint_not_found, errors.audit_checkpoint_pending],
+    async handle(call, { query }) {
+      const proof = await getTopProof(call, query.size);
+      return query.format === "tlog" ? text(proofText({ ...proof, checkpoint: proof.top_checkpoint })) : json(proof);
+    },
   });
 }
 
@@ -117,6 +158,10 @@ function keysRoute(reading: Reading, at: At): Route<Call> {
 
 function text(body: string): RawAnswer {
   return { status: 200, headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }, body };
+}
+
+function json(body: unknown): RawAnswer {
+  return { status: 200, headers: { "content-type": "application/json; charset=utf-8" }, body: JSON.stringify(body) };
 }
 
 function bytes(body: Buffer): RawAnswer {

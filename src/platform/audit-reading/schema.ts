@@ -183,6 +183,23 @@ export const keysShape = z.strictObject({
 export const proofQuery = z.strictObject({
   format: z.enum(["json", "tlog"]).default("json").meta({ description: "`tlog`: C2SP tlog-proof, as text." }),
 });
+export const topProofQuery = z.strictObject({
+  size: treeSize.min(1).meta({ description: "Size of the organisation's checkpoint.", examples: [7] }),
+  ...proofQuery.shape,
+});
+export type TopProofView = {
+  readonly size: number;
+  /** The organisation's signed checkpoint of that size; its SHA-256 is `entry`. */
+  readonly checkpoint: string;
+  /** Base64. */
+  readonly entry: string;
+  /** Where the log above holds it. */
+  readonly index: number;
+  /** Base64, from the leaf upwards. */
+  readonly path: readonly string[];
+  readonly top_checkpoint: string;
+  readonly key: string;
+};
 export type ProofView = {
   readonly index: number;
   readonly leaf_hash: string;

@@ -49,6 +49,8 @@ export type Placing = {
  */
 export async function placeEvents(placing: Placing, tenantId: string, rows: readonly QueuedRow[]): Promise<void> {
   await placing.db.tenant(tenantId, async (tx) => {
+    // Before the first lock: whoever stands still with it must not hold up the next holder of the lease for ever.
+    await updateIdleLimit(tx, IDLE_LIMIT_MS);
     const wall = { tenantId, log: "audit" } as const;
     const taken = await deleteQueued(
       tx,
@@ -66,6 +68,7 @@ export async function placeEvents(placing: Placing, tenantId: string, rows: read
 /** The same for the log above all logs. */
 export async function placeCheckpoints(placing: Placing, rows: readonly TopRow[]): Promise<void> {
   await placing.db.tenant(SERVER_TENANT, async (tx) => {
+    await updateIdleLimit(tx, IDLE_LIMIT_MS);
     if ((await deleteTopQueued(tx, rows)) !== rows.length) throw new FencedOut("checkpoints have their places already");
     const { from } = await grow(placing, tx, {
       tenantId: SERVER_TENANT,
@@ -85,7 +88,6 @@ async function grow(
   log: { tenantId: string; log: LogName; entries: readonly Buffer[] },
 ): Promise<Growth> {
   const { tenantId } = log;
-  await updateIdleLimit(tx, IDLE_LIMIT_MS);
   let head = await lockHead(tx, tenantId, log.log);
   if (head === null) {
     const origin = placing.newOrigin(tenantId, log.log);

@@ -1,81 +1,20 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { once } from "node:events";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import pg from "pg";
-import { auditWorld, readLog, type AuditWorld, type SeenLog } from "../../../test/support/audit-world.ts";
+import { killSequencers, objectionsAfterKills } from "../../../test/support/sequencer-kills.ts";
+import { auditWorld, readLog, type AuditWorld } from "../../../test/support/audit-world.ts";
 import { openDatabase } from "../../../test/support/database.ts";
+import { assertSound, assertTopSound } from "../../../test/support/log-soundness.ts";
 import { eventually, look } from "../../../test/support/secufile-client.ts";
-import {
-  checkProof,
-  hashOfLeaf,
-  readCheckpoint,
-  rootOfLeaves,
-  rootOfTiles,
-} from "../../../test/support/tlog-verifier.ts";
+import { checkProof, hashOfLeaf, readCheckpoint, rootOfTiles } from "../../../test/support/tlog-verifier.ts";
 import { sql } from "../db/sql.ts";
 import { recordAudit } from "./audit.ts";
 import { FencedOut, placeEvents } from "./place-events.ts";
 import { proveCheckpoint, proveEvent } from "./proofs.ts";
 import { noteSigner } from "../tlog/note.ts";
 import { listQueued } from "./store/queue.ts";
-
-/** Everything in a log fits: indexes, hashes, tiles, and every checkpoint that was ever signed. */
-async function assertSound(world: AuditWorld, tenantId: string): Promise<SeenLog> {
-  const log = await readLog(world.db, tenantId);
-  const verifier = await world.verifier(tenantId);
-  assert.deepEqual(
-    log.leaves.map((leaf) => Number(leaf.index)),
-    log.leaves.map((_, index) => index),
-  );
-  const hashes = log.leaves.map((leaf) => hashOfLeaf(leaf.entry));
-  for (const [at, leaf] of log.leaves.entries()) {
-    assert.deepEqual(createHash("sha256").update(leaf.salt).update(leaf.event).digest(), leaf.entry);
-    assert.deepEqual(hashes[at], leaf.leaf_hash);
-  }
-  assert.deepEqual(rootOfTiles(hashes.length, log.tileOf, hashes), rootOfLeaves(hashes));
-  for (const checkpoint of log.checkpoints) {
-    const seen = readCheckpoint(checkpoint.note, verifier);
-    assert.equal(seen.size, Number(checkpoint.size));
-    assert.deepEqual(seen.root, rootOfLeaves(hashes.slice(0, seen.size)), `checkpoint of ${seen.size}`);
-    assert.deepEqual(seen.root, checkpoint.root);
-  }
-  assert.equal(Number(log.checkpoints.at(-1)?.size ?? 0), log.leaves.length);
-  return log;
-}
-
-/** Every checkpoint of every tenant stands in the log above once, and that log fits too. */
-async function assertTopSound(world: AuditWorld): Promise<void> {
-  const leaves = await look(
-    world.database.superUrl,
-    "select index, log_tenant_id, log_size, entry from platform.top_leaves order by index",
-  );
-  const checkpoints = await look(
-    world.database.superUrl,
-    "select tenant_id, size, note from platform.log_checkpoints where log = 'audit' order by 1, 2",
-  );
-  assert.equal(leaves.length, checkpoints.length);
-  const byName = new Map(checkpoints.map((row) => [`${row.tenant_id}/${row.size}`, String(row.note)]));
-  for (const [at, leaf] of leaves.entries()) {
-    assert.equal(Number(leaf.index), at);
-    const note = byName.get(`${leaf.log_tenant_id}/${leaf.log_size}`) ?? "";
-    assert.deepEqual(createHash("sha256").update(note).digest(), leaf.entry);
-  }
-  const hashes = leaves.map((leaf) => hashOfLeaf(leaf.entry));
-  const verifier = await world.verifier("server", "top");
-  const tops = await look(
-    world.database.superUrl,
-    "select note from platform.log_checkpoints where log = 'top' order by size",
-  );
-  for (const { note } of tops) {
-    const seen = readCheckpoint(note, verifier);
-    assert.deepEqual(seen.root, rootOfLeaves(hashes.slice(0, seen.size)));
-  }
-}
 
 describe("the sequencer", () => {
   let world: AuditWorld;
@@ -112,7 +51,7 @@ describe("the sequencer", () => {
     await world.settled();
     await sequencer.stop();
     await assertTopSound(world);
-    const [checkpoint] = (await readLog(world.db, "ten_b")).checkpoints;
+    const [checkpoint] = (await readLog(world, "ten_b")).checkpoints;
     assert.ok(checkpoint !== undefined);
     const proof = await proveCheckpoint(world.db, "ten_b", Number(checkpoint.size));
     assert.ok(proof !== null);
@@ -200,7 +139,7 @@ describe("the sequencer", () => {
       signer: (origin: string) => noteSigner(origin, Buffer.alloc(32, 7)),
     };
     await assert.rejects(placeEvents(old, "ten_zombie", queued), FencedOut);
-    assert.deepEqual((await readLog(world.db, "ten_zombie")).checkpoints, []);
+    assert.deepEqual((await readLog(world, "ten_zombie")).checkpoints, []);
     const sequencer = await world.sequencer();
     await world.settled();
     const { fence } = sequencer.state;
@@ -273,7 +212,7 @@ describe("the sequencer", () => {
     await world.record(tenantId, "after");
     await world.settled();
     await sequencer.stop();
-    const log = await readLog(world.db, tenantId);
+    const log = await readLog(world, tenantId);
     const hashes = log.leaves.map((leaf) => hashOfLeaf(leaf.entry));
     const last = readCheckpoint(log.checkpoints.at(-1)?.note ?? "", await world.verifier(tenantId));
     assert.equal(last.size, 6);
@@ -282,34 +221,9 @@ describe("the sequencer", () => {
 
   test("killed again and again amid writing and signing: nothing committed is missing, no checkpoint is contradicted", async () => {
     const tenants = ["ten_kill_a", "ten_kill_b", "ten_kill_c"];
-    const program = join(import.meta.dirname, "crashing-sequencer.ts");
-    const { url } = world.database;
-    const told: string[] = [];
-    for (let round = 0; round < 8; round++) {
-      const given = JSON.stringify({ url, rootKey: world.rootKey, tenants: tenants.join(",") });
-      const child = spawn(process.execPath, [program, given], { stdio: ["ignore", "pipe", "inherit"] });
-      const lines = createInterface({ input: child.stdout });
-      // Killed by count, not by time: whatever the machine's pace, at another point of its rounds each time.
-      let left = 60 + round * 37;
-      for await (const line of lines) {
-        told.push(line);
-        if (--left === 0) child.kill("SIGKILL");
-      }
-      if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
-      assert.equal(child.signalCode, "SIGKILL");
-    }
-    const sequencer = await world.sequencer();
-    await world.settled();
-    await sequencer.stop();
-    const placed: string[] = [];
-    for (const tenantId of tenants) {
-      const log = await assertSound(world, tenantId);
-      for (const leaf of log.leaves) placed.push(`${tenantId} ${leaf.event_id}`);
-    }
-    assert.equal(new Set(placed).size, placed.length);
-    const missing = new Set(told).difference(new Set(placed));
-    assert.deepEqual([...missing], []);
+    // Killed by count, not by time: whatever the machine's pace, at another point of its rounds each time.
+    const told = await killSequencers({ world, tenants, kills: 8, processes: 1, linesUntil: (kill) => 60 + kill * 37 });
     assert.ok(told.length > 8 * 60);
-    await assertTopSound(world);
+    assert.deepEqual(await objectionsAfterKills({ world, tenants, told }), []);
   });
 });

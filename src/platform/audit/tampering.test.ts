@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import pg from "pg";
-import { auditWorld, readLog, type AuditWorld, type SeenLog } from "../../../test/support/audit-world.ts";
+import { auditWorld, readLog, type AuditWorld } from "../../../test/support/audit-world.ts";
 import { testLog } from "../../../test/support/database.ts";
+import type { SeenLog } from "../../../test/support/log-rows.ts";
 import {
   checkProof,
   hashOfLeaf,
@@ -70,7 +71,7 @@ describe("a changed bit anywhere in an audit log", () => {
     for (let count = 0; count < EVENTS; count++) ids.push(await world.record(TENANT, `é ${count}`));
     await world.settled();
     await sequencer.stop();
-    log = await readLog(world.db, TENANT);
+    log = await readLog(world, TENANT);
     verifier = await world.verifier(TENANT);
     hashes = log.leaves.map((leaf) => hashOfLeaf(leaf.entry));
     proofs = [];

@@ -4,11 +4,12 @@ import { SERVER_TENANT } from "../../keys/keyring.ts";
 import type { Call } from "../../product.ts";
 import { auditReadingError } from "../errors.ts";
 import { logKeyOf } from "../log-key.ts";
+import { listTopEntries } from "../../audit/store/queue.ts";
 import { findCheckpoint, findTile, listEntries, type CheckpointRow, type LogName } from "../../audit/store/tree.ts";
+import { HASH_BYTES, TILE_HASHES } from "../../tlog/merkle.ts";
 import { readTilePath, type TileName } from "../../tlog/tile-path.ts";
 import { TreeReader } from "../../tlog/tree-reader.ts";
 
-const HASH_BYTES = 32;
 /** An entry stands behind its length in two bytes. */
 const LENGTH_BYTES = 2;
 
@@ -28,11 +29,12 @@ export async function getTile(call: Call, log: LogName, tile: { level: number; p
   });
 }
 
-/** Entries of the log: the salted hashes of events, which say nothing of them. */
-export async function getEntries(call: Call, path: string): Promise<Buffer> {
+/** Entries of a log: salted hashes of events, or hashes of checkpoints. They say nothing of what was hashed. */
+export async function getEntries(call: Call, log: LogName, path: string): Promise<Buffer> {
   const name = nameOf(path);
-  return inside(call, "audit", async (tx, wall) => {
-    const rows = await listEntries(tx, wall, { from: name.index * 256, count: name.width });
+  const list = log === "audit" ? listEntries : listTopEntries;
+  return inside(call, log, async (tx, wall) => {
+    const rows = await list(tx, wall, { from: name.index * TILE_HASHES, count: name.width });
     if (rows.length !== name.width) throw absent(path);
     return Buffer.concat(rows.flatMap(({ entry }) => [lengthOf(entry), entry]));
   });

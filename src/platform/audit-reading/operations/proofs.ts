@@ -1,6 +1,10 @@
+import { proveCheckpoint } from "../../audit/proofs.ts";
+import { findCheckpointOfSize } from "../../audit/store/tree.ts";
+import { SERVER_TENANT } from "../../keys/keyring.ts";
 import type { Call } from "../../product.ts";
+import { auditReadingError } from "../errors.ts";
 import { logKeyOf } from "../log-key.ts";
-import type { ProofView } from "../schema.ts";
+import type { ProofView, TopProofView } from "../schema.ts";
 import { findRecord } from "../store/log.ts";
 import { checkpointOf, treeOf } from "./log.ts";
 import { notFound, pending } from "./records.ts";
@@ -31,7 +35,32 @@ export async function getAuditProof(call: Call, id: string): Promise<ProofView> 
   });
 }
 
+/** That the log above holds the organisation's checkpoint of a size, with that checkpoint itself. */
+export async function getTopProof(call: Call, size: number): Promise<TopProofView> {
+  const { tenantId } = call.caller;
+  const own = await call.read((tx) => findCheckpointOfSize(tx, tenantId, "audit", size));
+  if (own === null) {
+    throw auditReadingError("audit_checkpoint_not_found", `No checkpoint of ${size} records was signed.`);
+  }
+  const proof = await proveCheckpoint(call.services.db, tenantId, size);
+  if (proof === null) {
+    throw auditReadingError("audit_checkpoint_pending", "It gets its place within a second or two.", {
+      retryAfterSeconds: 1,
+    });
+  }
+  const key = await logKeyOf(call.services, SERVER_TENANT, "top");
+  return {
+    size,
+    checkpoint: own.note,
+    entry: proof.entry.toString("base64"),
+    index: proof.index,
+    path: proof.path.map((hash) => hash.toString("base64")),
+    top_checkpoint: proof.checkpoint,
+    key: key.verifier,
+  };
+}
+
 /** C2SP tlog-proof: a header, the index, the hashes of the path, an empty line, the checkpoint. */
-export function proofText(proof: ProofView): string {
+export function proofText(proof: Pick<ProofView, "index" | "path" | "checkpoint">): string {
   return [PROOF_HEADER, `index ${proof.index}`, ...proof.path, "", proof.checkpoint].join("\n");
 }

@@ -73,6 +73,18 @@ export async function insertTopLeaves(
            with ordinality as q (log_tenant_id, log_size, entry, place)`);
 }
 
+/** Entries of the log above, one index after the other; fewer where it ends. */
+export async function listTopEntries(
+  tx: Tx,
+  serverTenantId: string,
+  range: { from: number; count: number },
+): Promise<{ entry: Buffer }[]> {
+  return tx.many(sql<{ entry: Buffer }>`
+    select entry from platform.top_leaves
+     where tenant_id = ${serverTenantId} and index >= ${range.from} and index < ${range.from + range.count}
+     order by index`);
+}
+
 /** Where a tenant's checkpoint stands in the log above, or null while it has no place there. */
 export async function findTopLeaf(
   tx: Tx,

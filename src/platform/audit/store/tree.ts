@@ -56,6 +56,18 @@ export async function findCheckpoint(tx: Tx, tenantId: string, log: LogName): Pr
      limit 1`);
 }
 
+/** The signed checkpoint of exactly this size, or null when none was signed there. */
+export async function findCheckpointOfSize(
+  tx: Tx,
+  tenantId: string,
+  log: LogName,
+  size: number,
+): Promise<CheckpointRow | null> {
+  return tx.one(sql<CheckpointRow>`
+    select size, root, note from platform.log_checkpoints
+     where tenant_id = ${tenantId} and log = ${log} and size = ${size}`);
+}
+
 /** Checkpoints larger than `after`, the smallest first. */
 export async function listCheckpoints(
   tx: Tx,
