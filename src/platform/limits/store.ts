@@ -91,23 +91,14 @@ export async function updateBuckets(runner: Database | Tx, takes: readonly Bucke
   return row.wait_us;
 }
 
-/** Gives one back to every bucket. Answers how many had something in them. */
+/** Gives one back to every bucket. Answers how many of them there are. */
 export async function updateBucketsBack(runner: Database | Tx, takes: readonly BucketTake[]): Promise<number> {
+  const isAlone = "lookup" in runner;
   const statement = sql<{ count: number }>`
-    with locked as (
-      select b.key_hash, a.seconds
-        from unnest(${takes.map(({ keyHash }) => keyHash)}::bytea[],
-                    ${takes.map(({ everySeconds }) => everySeconds)}::float8[]) as a(hash, seconds)
-        join platform.rate_buckets b on b.key_hash = a.hash
-       order by b.key_hash
-         for update of b
-    ), given as (
-      update platform.rate_buckets b set empty_at = b.empty_at - make_interval(secs => locked.seconds)
-        from locked where b.key_hash = locked.key_hash
-      returning 1
-    )
-    select count(*)::integer as count from given`;
-  const row = await ("lookup" in runner ? runner.lookup(statement) : runner.one(statement));
+    select platform.give_back_to_buckets(
+             ${takes.map(({ keyHash }) => keyHash)}::bytea[],
+             ${takes.map(({ everySeconds }) => everySeconds * MICROSECONDS)}::bigint[], ${isAlone}::boolean) as count`;
+  const row = await (isAlone ? runner.lookup(statement) : runner.one(statement));
   return row?.count ?? 0;
 }
 

@@ -39,3 +39,20 @@ begin
    where b.key_hash = a.hash;
   return 0;
 end $$;
+
+-- Gives one back to each bucket.
+create function platform.give_back_to_buckets(p_hashes bytea[], p_every_us bigint[], p_is_buffered boolean)
+returns integer language plpgsql as $$
+declare
+  v_count integer;
+begin
+  if p_is_buffered then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
+  perform 1 from platform.rate_buckets where key_hash = any(p_hashes) order by key_hash for update;
+  update platform.rate_buckets b set empty_at = b.empty_at - make_interval(secs => a.every_us / 1000000.0)
+    from unnest(p_hashes, p_every_us) as a(hash, every_us)
+   where b.key_hash = a.hash;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
