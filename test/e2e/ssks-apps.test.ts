@@ -68,9 +68,9 @@ describe("applications of SSKS", () => {
     assert.match(first.api_key, /^ska_test_/);
     const second = expected(await api.post(`${keys}/${first.key_id}/rotate`, { overlap_seconds: 3_600 }), 201);
     for (const key of [first, second]) assert.equal((await check(client, key.api_key)).status, 200);
-    const listed = expected(await api.get(keys), 200);
+    const listed: { data: Json[] } = expected(await api.get(keys), 200);
     assert.deepEqual(
-      listed.data.map((key: Json) => [key.key_id, key.status]),
+      listed.data.map((key) => [key.key_id, key.status]),
       [first, second].map((key) => [key.key_id, "active"]),
     );
     assert.ok(!JSON.stringify(listed).includes(first.api_key));
@@ -93,8 +93,10 @@ describe("applications of SSKS", () => {
       expected(await api.post(templates, { name: "one", html: "1", is_default: true }), 201),
       expected(await api.post(templates, { name: "two", html: "2", is_default: true }), 201),
     ];
-    const defaults = async (): Promise<Json[]> =>
-      expected(await api.get(templates), 200).data.filter((each: Json) => each.is_default);
+    const defaults = async (): Promise<Json[]> => {
+      const { data }: { data: Json[] } = expected(await api.get(templates), 200);
+      return data.filter((each) => each.is_default === true);
+    };
     assert.deepEqual(
       (await defaults()).map((each) => each.template_id),
       [two.template_id],
@@ -170,7 +172,8 @@ describe("applications of SSKS", () => {
     assert.equal((await run("template", "list", made.app_id))[0].template_id, kept.template_id);
     await run("template", "delete", made.app_id, kept.template_id);
     const tenantId = await demoTenant(server.database.superUrl);
-    assert.ok((await run("app", "list", "--tenant", tenantId)).some((app: Json) => app.app_id === made.app_id));
+    const apps: Json[] = await run("app", "list", "--tenant", tenantId);
+    assert.equal(apps.filter((app) => app.app_id === made.app_id).length, 1);
     assert.equal((await run("app", "show", made.app_id)).name, "by hand");
     assert.equal((await tabellion(["ssks", "app", "delete", made.app_id], env)).code, 2);
     await run("app", "delete", made.app_id, "--yes");

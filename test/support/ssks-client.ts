@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Answer, Json } from "./secufile-client.ts";
+import { expected, type Answer } from "./secufile-client.ts";
 
 /** What speaks the published contract of SSKS for one application: as its server, or as its pages. */
 export type SsksClient = {
@@ -40,11 +40,11 @@ async function post(url: string, headers: Readonly<Record<string, string>>, body
     body,
   });
   const bytes = Buffer.from(await answer.arrayBuffer());
-  const isJson = /json/.test(answer.headers.get("content-type") ?? "") && bytes.length > 0;
+  const isJson = answer.headers.get("content-type")?.includes("json") === true && bytes.length > 0;
   return {
     status: answer.status,
     headers: answer.headers,
-    body: isJson ? (JSON.parse(bytes.toString()) as Json) : null,
+    body: isJson ? JSON.parse(bytes.toString()) : null,
     bytes,
   };
 }
@@ -67,4 +67,16 @@ export function newUser(): { user_id: string; auth_factor: { type: "EM"; value: 
   made += 1;
   const name = `user-${process.pid}-${made}`;
   return { user_id: name, auth_factor: { type: "EM", value: `${name}@example.org` } };
+}
+
+/** Asserts the status and gives the very text of the body, as clients compare it. */
+export function said(answer: Answer, status: number): string {
+  expected(answer, status);
+  return answer.bytes.toString("utf8");
+}
+
+/** Asserts that the input was refused, and gives the names of the fields that are said to be wrong. */
+export function wrongFields(answer: Answer): readonly string[] {
+  const body: Readonly<Record<string, unknown>> = expected(answer, 400);
+  return Object.keys(body).filter((name) => Array.isArray(body[name]));
 }

@@ -3,7 +3,6 @@ import { credentialsFrench } from "../../platform/credentials/french.ts";
 import type { TokenCheck } from "../../platform/credentials/check.ts";
 import { tokenRoutes } from "../../platform/credentials/routes.ts";
 import type { Product, Services } from "../../platform/product.ts";
-import type { Dialect } from "../../platform/http/dialect.ts";
 import { authenticateApplicationWith } from "./auth.ts";
 import { ssksDialect } from "./dialect.ts";
 import { ssksErrors } from "./errors.ts";
@@ -26,7 +25,7 @@ function isManagement(path: string): boolean {
 }
 
 /** Two front doors, each with words of its own. */
-const dialect: Dialect = {
+const dialect: Product["dialect"] = {
   failure: (error, context) => (isManagement(context.path) ? managementDialect : ssksDialect).failure(error, context),
 };
 
@@ -41,7 +40,7 @@ export function ssks(services: Services, tokenCheck: TokenCheck): Product {
     authenticate: (request, call) => (isManagement(request.url ?? "") ? manager : application)(request, call),
     routes: [
       ...backRoutes(apps),
-      ...managementRoutes({ apps, tokenCheck }),
+      ...managementRoutes({ apps, forgetKey: (lookupId) => tokenCheck.forget(lookupId) }),
       ...tokenRoutes({ product: "ssks", prefix: PREFIX, scopes: ssksScopes, tokenCheck }),
     ],
     openRoutes: frontRoutes(apps),

@@ -1,4 +1,3 @@
-import type { TokenCheck } from "../../../platform/credentials/check.ts";
 import { routeFor, type Route } from "../../../platform/http/route.ts";
 import type { Call } from "../../../platform/product.ts";
 import { ssksErrors as errors } from "../errors.ts";
@@ -15,16 +14,17 @@ const DEFAULT_OVERLAP_SECONDS = 24 * 3600;
 const APPS = "/v1/ssks/apps";
 const TAG = "Applications";
 
-type Parts = { readonly apps: AppLookup; readonly tokenCheck: TokenCheck };
+/** `forgetKey`: what this process remembers of a key, by its look-up id. */
+type Parts = { readonly apps: AppLookup; forgetKey(lookupId: string): void };
 
 /** Applications, as their organisation sees to them. */
 export function managementRoutes(parts: Parts): Route<Call>[] {
-  return [...appRoutes(parts), ...changeRoutes(parts), ...keyRoutes(), ...keyChangeRoutes(parts), ...templateRoutes()];
+  return [...appRoutes(), ...changeRoutes(parts), ...keyRoutes(), ...keyChangeRoutes(parts), ...templateRoutes()];
 }
 
 const appAnswer = { kind: "json", status: 200, schema: schema.appView, description: "The application." } as const;
 
-function appRoutes(_parts: Parts): Route<Call>[] {
+function appRoutes(): Route<Call>[] {
   return [
     route({
       operation: "createApp",
@@ -143,7 +143,7 @@ function keyRoutes(): Route<Call>[] {
   ];
 }
 
-function keyChangeRoutes({ tokenCheck }: Parts): Route<Call>[] {
+function keyChangeRoutes({ forgetKey }: Parts): Route<Call>[] {
   return [
     route({
       operation: "rotateAppKey",
@@ -162,7 +162,7 @@ function keyChangeRoutes({ tokenCheck }: Parts): Route<Call>[] {
       handle: (call, { params, body }) =>
         rotateKey(
           call,
-          { appId: params.id, keyId: params.key_id, forget: tokenCheck.forget },
+          { appId: params.id, keyId: params.key_id, forget: forgetKey },
           body?.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS,
         ),
     }),
@@ -177,8 +177,7 @@ function keyChangeRoutes({ tokenCheck }: Parts): Route<Call>[] {
       params: schema.keyParams,
       answer: { kind: "empty", status: 204, description: "Revoked." },
       errors: [errors.key_not_found],
-      handle: (call, { params }) =>
-        revokeKey(call, { appId: params.id, keyId: params.key_id, forget: tokenCheck.forget }),
+      handle: (call, { params }) => revokeKey(call, { appId: params.id, keyId: params.key_id, forget: forgetKey }),
     }),
   ];
 }

@@ -26,5 +26,5 @@ export async function insertTokenKey(tx: Tx, tenantId: string, row: TokenKeyRow)
 
 /** Held until the end of the transaction: of those who find a key due at once, one makes it. */
 export async function lockTokenKeys(tx: Tx): Promise<number> {
-  return tx.run(sql`select pg_advisory_xact_lock(hashtextextended('ssks.token_keys', 0))`);
+  return tx.run(sql`select pg_advisory_xact_lock(hashtextextended('ssks token keys', 0))`);
 }
