@@ -7,6 +7,8 @@ export type Client = {
   post(path: string, body: Readonly<Record<string, unknown>>): Promise<unknown>;
   patch(path: string, body: Readonly<Record<string, unknown>>): Promise<unknown>;
   delete(path: string): Promise<void>;
+  /** The same server, asked with another token. */
+  as(token: string): Client;
   /** The bytes of an answer as they come; it may go on for ever. */
   stream(path: string, headers?: Readonly<Record<string, string>>): Promise<AsyncIterable<Uint8Array>>;
 };
@@ -53,6 +55,7 @@ export function createClient(options: { readonly url: string; readonly token: st
     async delete(path) {
       await call("DELETE", path);
     },
+    as: (token) => createClient({ ...options, token }),
     async stream(path, headers = {}) {
       const answer = await send("GET", path, { headers: { accept: "*/*", ...headers }, isEndless: true });
       if (!answer.ok) throw new CommandError(describeRefusal(answer, await answer.text()));

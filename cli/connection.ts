@@ -27,6 +27,20 @@ export function asTenant(surroundings: Surroundings, scope = "tokens:manage"): C
   return connect(url, token, surroundings);
 }
 
+/** As an organisation that manages applications of SSKS. */
+export function asSsksManager(surroundings: Surroundings): Client {
+  const { environment } = surroundings;
+  const url = environment["TABELLION_URL"] ?? environment["SSKS_URL"] ?? defaultUrl(environment);
+  const token = environment["SSKS_TOKEN"];
+  if (token === undefined) {
+    throw new CommandError(
+      "SSKS_TOKEN is not set. Put a token with the scope apps:write there (for the demo organisation: " +
+        ". ./data/demo.env), or name an organisation by --tenant to act as the operator",
+    );
+  }
+  return connect(url, token, surroundings);
+}
+
 function connect(url: string, token: string, surroundings: Surroundings): Client {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new CommandError(`${JSON.stringify(url)} is not the URL of a server, such as https://docs.example.org`);

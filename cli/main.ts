@@ -15,12 +15,13 @@ import { backup } from "./commands/backup.ts";
 import { config } from "./commands/config.ts";
 import { member } from "./commands/member.ts";
 import { notify } from "./commands/notify.ts";
+import { ssks } from "./commands/ssks.ts";
 import { tenant } from "./commands/tenant.ts";
 import { token } from "./commands/token.ts";
 import { actionHelp, generalHelp, groupHelp } from "./help.ts";
 import { runServerProgram } from "./server-program.ts";
 
-const commands: Readonly<Record<string, Command>> = { config, backup, tenant, member, token, audit, notify };
+const commands: Readonly<Record<string, Command>> = { config, backup, tenant, member, token, audit, ssks, notify };
 
 const FAILED = 1;
 const MISUSED = 2;

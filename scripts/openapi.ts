@@ -13,6 +13,7 @@ import type { TokenCheck } from "../src/platform/credentials/check.ts";
 import type { Services } from "../src/platform/product.ts";
 import { idempotencyErrors } from "../src/platform/idempotency/errors.ts";
 import { secufile } from "../src/products/secufile/product.ts";
+import { ssks } from "../src/products/ssks/product.ts";
 
 /** The files are read without a server, so their address is a name that is reserved for examples (RFC 6761). */
 const PUBLIC_URL = "https://tabellion.example.org";
@@ -25,7 +26,7 @@ const isCheck = process.argv.includes("--check");
 const nothing: Services & TokenCheck = Object.create(null);
 
 let stale = 0;
-for (const product of [secufile(nothing, nothing)]) {
+for (const product of [secufile(nothing, nothing), ssks(nothing, nothing)]) {
   const document = openApiDocument(product, { publicUrl: PUBLIC_URL, idempotencyErrors });
   await keep(`${product.name}.json`, document);
   await keep(`${product.name}.postman.json`, await collectionOf(document));

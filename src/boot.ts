@@ -49,6 +49,8 @@ import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
 import { secufile } from "./products/secufile/product.ts";
 import { secufileRoleScopes, secufileScopes } from "./products/secufile/scopes.ts";
+import { ssks } from "./products/ssks/product.ts";
+import { ssksRoleScopes, ssksScopes } from "./products/ssks/scopes.ts";
 
 /** A running process: what `main.ts` stops at the end. */
 export type Running = {
@@ -114,10 +116,11 @@ async function bootInto(stops: Stops, config: Config, log: Log): Promise<Omit<Ru
   if (config.databaseUrl === null) await freeDeadClaims(db);
   const tokenCheck = createTokenCheck({ db, keyring, clock, log });
   stops.push(() => tokenCheck.stop());
-  const people = createPeople(services, { secufile: secufileRoleScopes });
+  const people = createPeople(services, { secufile: secufileRoleScopes, ssks: ssksRoleScopes });
   const products: readonly Product[] = [
     secufile(services, withMembers(tokenCheck, people.memberCheck, "secufile")),
-    administration(services, { secufile: secufileScopes }, people),
+    ssks(services, withMembers(tokenCheck, people.memberCheck, "ssks")),
+    administration(services, { secufile: secufileScopes, ssks: ssksScopes }, people),
   ];
   if (config.role !== "api") await startWork(stops, services, products);
   if (config.role === "worker") return { services, origin: null, demoTenantId: null };

@@ -8,27 +8,47 @@ import { frenchDocument } from "../src/platform/http/openapi-french.ts";
 import { credentialsFrench } from "../src/platform/credentials/french.ts";
 import { webhooksFrench } from "../src/platform/webhooks/french.ts";
 import { secufileFrench } from "../src/products/secufile/french.ts";
+import { ssksFrench } from "../src/products/ssks/french.ts";
 
 const root = new URL("../", import.meta.url);
-const tables = { auditReadingFrench, credentialsFrench, webhooksFrench, secufileFrench };
-// Another test holds this file equal to what the routes publish.
-const document = JSON.parse(await readFile(new URL("openapi/secufile.json", root), "utf8")) as OpenApiDocument;
+const shared = { auditReadingFrench, credentialsFrench, webhooksFrench };
+/** By the product: its own texts, and those of the areas whose routes it takes in. */
+const products = {
+  secufile: { ...shared, secufileFrench },
+  ssks: { credentialsFrench, ssksFrench },
+} as const;
 
-test("every text of the published document has its French, and no French is left over", () => {
-  const table = Object.assign({}, ...Object.values(tables)) as Record<string, string>;
-  const { missing, used } = frenchDocument(document, table);
-  const lines = missing.map((text) => `  ${JSON.stringify(text)}:\n    "",`).join("\n");
-  assert.equal(missing.length, 0, `put these into the french.ts of their owner:\n${lines}`);
-  const left = Object.keys({ ...httpFrench, ...table }).filter((text) => !used.has(text));
-  assert.deepEqual(left, [], "no text of the document is this any more");
+/** Another test holds this file equal to what the routes publish. */
+async function documentOf(product: string): Promise<OpenApiDocument> {
+  return JSON.parse(await readFile(new URL(`openapi/${product}.json`, root), "utf8")) as OpenApiDocument;
+}
+
+test("every text of the published documents has its French, and no French is left over", async () => {
+  const usedOfHttp = new Set<string>();
+  for (const [product, tables] of Object.entries(products)) {
+    const table = Object.assign({}, ...Object.values(tables)) as Record<string, string>;
+    const { missing, used } = frenchDocument(await documentOf(product), table);
+    const lines = missing.map((text) => `  ${JSON.stringify(text)}:\n    "",`).join("\n");
+    assert.equal(missing.length, 0, `put these into the french.ts of their owner:\n${lines}`);
+    const left = Object.keys(table).filter((text) => !used.has(text));
+    assert.deepEqual(left, [], `no text of the document of ${product} is this any more`);
+    for (const text of used) usedOfHttp.add(text);
+  }
+  assert.deepEqual(
+    Object.keys(httpFrench).filter((text) => !usedOfHttp.has(text)),
+    [],
+    "no text of any document is this any more",
+  );
 });
 
-test("no text stands in two tables, and French has its spaces", () => {
-  const all = Object.entries({ httpFrench, ...tables }).flatMap(([, table]) => Object.entries(table));
-  assert.equal(new Set(all.map(([english]) => english)).size, all.length);
-  for (const [, french] of all) {
-    const prose = french.replaceAll(/`[^`]*`/g, "x");
-    assert.doesNotMatch(prose, /[\p{L}\p{N}][;!?](?:\s|$)|[\p{L}\p{N}]:\s/u, french);
+test("no text stands in two tables of one document, and French has its spaces", () => {
+  for (const tables of Object.values(products)) {
+    const all = Object.entries({ httpFrench, ...tables }).flatMap(([, table]) => Object.entries(table));
+    assert.equal(new Set(all.map(([english]) => english)).size, all.length);
+    for (const [, french] of all) {
+      const prose = french.replaceAll(/`[^`]*`/g, "x");
+      assert.doesNotMatch(prose, /[\p{L}\p{N}][;!?](?:\s|$)|[\p{L}\p{N}]:\s/u, french);
+    }
   }
 });
 

@@ -87,6 +87,9 @@ export type EventRow = { readonly summary: string; readonly data: import("zod").
 /** How a product's deliveries are named: `X-<family>-Signature` and so on. */
 export type WebhookFamily = "Secufile" | "Secuscan";
 
+/** A header by which a caller proves who they are, and the environment variable that holds it in samples. */
+export type HeaderScheme = { readonly header: string; readonly description: string; readonly variable: string };
+
 /** A product, or an area of the platform that has routes or tables of its own. */
 export type Product = {
   /** Folder, schema, error prefix, command-line noun. */
@@ -110,6 +113,12 @@ export type Product = {
     readonly description: string;
     /** Environment variable that holds the token in samples. */
     readonly tokenVariable: string;
+    /** Ways to prove who calls besides a token, for routes of a foreign contract. */
+    readonly securitySchemes?: Readonly<Record<string, HeaderScheme>>;
+    /** The form of failures that the dialect words as plain `application/json`. */
+    readonly failureShape?: import("zod").ZodObject;
+    /** What holds for every operation of a foreign contract, said once. */
+    readonly conventions?: readonly string[];
     /** What each tag is about; without it the tag lists its operations. */
     readonly tags: Readonly<Record<string, string>>;
     /** The French of every text of the published document; without it there is English alone. */

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import type { MigrationFolder } from "../platform/db/migrate.ts";
 
-const PRODUCTS = ["secufile"] as const;
+const PRODUCTS = ["secufile", "ssks"] as const;
 
 /** The tables of each product, in a schema of its own. */
 export const productMigrations: readonly MigrationFolder[] = PRODUCTS.map((product) => ({

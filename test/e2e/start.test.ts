@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { readdir, readFile, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { isRunning, newEmbeddedFolder, until, type EmbeddedFolder } from "../support/embedded-folder.ts";
@@ -60,8 +60,12 @@ describe("the life of a server with its own PostgreSQL", () => {
     server = await startServer({ dataDirectory: folder.data });
     t.diagnostic(`first start: ${Math.round(performance.now() - startedAt)} ms`);
     const demo = await readFile(join(folder.data, "demo.env"), "utf8");
-    const lines = /^export SECUFILE_URL=(https?:\/\/[^/\s]+)\nexport SECUFILE_API_KEY=(sfk_live_\S+)\n$/.exec(demo);
-    assert.ok(lines, "demo.env has two lines");
+    const lines = /^export SECUFILE_URL=(https?:\/\/[^/\s]+)\nexport SECUFILE_API_KEY=(sfk_live_\S+)\n/.exec(demo);
+    assert.ok(lines, "demo.env begins with SecuFile's two lines");
+    assert.match(
+      demo.slice(lines[0].length),
+      /^export SSKS_URL=\S+\nexport SEALD_APP_ID=[0-9a-f-]{36}\nexport SEALD_API_KEY=ska_test_\S+\nexport SSKS_TOKEN=ssk_live_\S+\n$/,
+    );
     assert.equal(lines[1], server.origin);
     firstKey = lines[2] ?? "";
     for (const secret of ["demo.env", "operator.token", "root.key", "postgres.passwords", "postgres.log"]) {
@@ -144,6 +148,20 @@ describe("the life of a server with its own PostgreSQL", () => {
     assert.notEqual(server.apiKey, firstKey);
     assert.equal(await statusOf(server, document), 200);
     assert.equal(await statusOf(server, document, firstKey), 200);
+  });
+
+  test("a demo.env of before there was SSKS gets what its clients need, and keeps the rest", async () => {
+    await server.stop();
+    const file = join(folder.data, "demo.env");
+    const whole = await readFile(file, "utf8");
+    const older = whole.split("\n").slice(0, 2).join("\n");
+    await writeFile(file, `${older}\n`);
+    server = await startServer({ dataDirectory: folder.data });
+    const added = await readFile(file, "utf8");
+    const url = /^export SECUFILE_URL=.*\n/;
+    assert.ok(added.replace(url, "").startsWith(older.replace(url, "")));
+    assert.match(added, /^export SEALD_APP_ID=[0-9a-f-]{36}$/m);
+    assert.notEqual(/SEALD_API_KEY=(.*)/.exec(added)?.[1], /SEALD_API_KEY=(.*)/.exec(whole)?.[1]);
   });
 
   test("demo.env and links follow TABELLION_PUBLIC_URL", async () => {

@@ -16,7 +16,7 @@ import type { RootKey } from "../../src/platform/keys/root-key.ts";
 import { platformMigrations } from "../../src/platform/platform-migrations.ts";
 import { createTenant, deleteTenant } from "../../src/platform/tenants/operations.ts";
 import { productMigrations } from "../../src/products/product-migrations.ts";
-import { addPeopleRows, addServerRows, addSignatureRows } from "./backup-rows.ts";
+import { addPeopleRows, addServerRows, addSignatureRows, addStorageRows } from "./backup-rows.ts";
 import { createEmptyDatabase, createTestDatabase, openDatabase, type TestDatabase } from "./database.ts";
 
 /** A place where a server could be: a database, a folder for objects, and a root key or none. */
@@ -114,6 +114,7 @@ export async function fillTenant(place: WorkingPlace, blobBytes = 300_000): Prom
       values (${tenantId}, 'whe_1', ${now}, '-infinity', ${now}, 1)`);
     await addPeopleRows(tx, tenantId, now);
     await addSignatureRows(tx, keys, tenantId, now);
+    await addStorageRows(tx, tenantId, now);
   });
   return { tenantId, ref };
 }

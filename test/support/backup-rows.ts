@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { sql } from "../../src/platform/db/sql.ts";
 import type { Tx } from "../../src/platform/db/tx.ts";
-import { newId } from "../../src/platform/ids/ids.ts";
+import { newId, uuid } from "../../src/platform/ids/ids.ts";
 import type { TenantKeys } from "../../src/platform/keys/keyring.ts";
 
 /** A request for signatures in the midst of it: one signed, one refused, one was written to; and their links. */
@@ -48,6 +48,32 @@ export async function addPeopleRows(tx: Tx, tenantId: string, now: Date): Promis
     values (${tenantId}, ${newId("ses", now)}, 'mem_1', ${randomBytes(32)}, 3, ${now}, ${randomBytes(32)}, ${now}, ${now})`);
 }
 
+/** An application of SSKS with a user of each kind. */
+export async function addStorageRows(tx: Tx, tenantId: string, now: Date): Promise<void> {
+  const [app, user] = [uuid(), uuid()];
+  await tx.run(sql`insert into ssks.app_directory (app_id, tenant_id) values (${app}, ${tenantId})`);
+  await tx.run(sql`insert into ssks.apps (tenant_id, id, name, environment, sms_quota, mails_per_hour, slots_per_user,
+      is_mark_waived, audit_users, limits, created_at)
+    values (${tenantId}, ${app}, 'Pörtal', 'staging', 0, 1, 2, true, 'clear', '{"sends_per_app" : {"burst":1}}', ${now})`);
+  await tx.run(sql`insert into ssks.api_keys (tenant_id, app_id, credential_id) values (${tenantId}, ${app}, 'tok_1')`);
+  await tx.run(sql`insert into ssks.templates (tenant_id, app_id, id, name, subject, html, is_default, created_at)
+    values (${tenantId}, ${app}, ${uuid()}, 'mail', null, '<p>$$CHALLENGE$$\n\\</p>', true, ${now})`);
+  await tx.run(
+    sql`insert into ssks.sms_usage (tenant_id, app_id, month, sent) values (${tenantId}, ${app}, '2026-11', 7)`,
+  );
+  await tx.run(sql`insert into ssks.users (tenant_id, id, app_id, user_id, factor_type, factor_mac, created_at)
+    values (${tenantId}, ${user}, ${app}, 'ünïcode', 'SMS', ${randomBytes(32)}, ${now})`);
+  await tx.run(sql`insert into ssks.identities (tenant_id, user_ref, id, is_authenticated, wrapped_key, sealed_data, stored_at)
+    values (${tenantId}, ${user}, ${uuid()}, true, ${randomBytes(65)}, ${randomBytes(9_000)}, ${now})`);
+  await tx.run(sql`insert into ssks.sessions (tenant_id, user_ref, session_mac, must_authenticate, is_authenticated,
+      challenge_mac, tries, created_at, expires_at)
+    values (${tenantId}, ${user}, ${randomBytes(32)}, true, false, ${randomBytes(32)}, 4, ${now}, ${now})`);
+  await tx.run(sql`insert into ssks.slots (tenant_id, app_id, user_id, secret_mac, id, wrapped_key, sealed_data, stored_at)
+    values (${tenantId}, ${app}, 'u', ${randomBytes(32)}, ${uuid()}, ${randomBytes(65)}, ${randomBytes(40)}, ${now})`);
+  await tx.run(sql`insert into platform.rate_buckets (key_hash, empty_at)
+    values (${randomBytes(32)}, '-infinity'), (${randomBytes(32)}, ${now})`);
+}
+
 /** Keys that are the server's, and refusals, which nobody's organisation saw. */
 export async function addServerRows(tx: Tx, keys: TenantKeys, now: Date): Promise<void> {
   const id = newId("sgk", now);
@@ -55,6 +81,8 @@ export async function addServerRows(tx: Tx, keys: TenantKeys, now: Date): Promis
     values ('server', ${id}, ${randomBytes(44)}, ${keys.seal("signatures", randomBytes(48), id)}, ${now})`);
   await tx.run(sql`insert into platform.session_signing_keys (tenant_id, id, public_key, sealed_key, created_at)
     values ('server', ${newId("ssk", now)}, ${randomBytes(44)}, ${randomBytes(90)}, ${now})`);
+  await tx.run(sql`insert into ssks.token_keys (tenant_id, id, public_key, sealed_private, created_at)
+    values ('server', ${newId("ftk", now)}, ${randomBytes(44)}, ${randomBytes(90)}, ${now})`);
   await tx.run(sql`insert into platform.refusals (minute, source, reason, count, last_at)
     values (date_trunc('minute', ${now}::timestamptz), ${`192.0.2.0/24 ${id}`}, 'bad_token', 9007199254740993, ${now})`);
 }

@@ -15,23 +15,25 @@ type Parts = {
   readonly product: string;
   readonly shapes: TokenShapes;
   readonly tokenCheck: TokenCheck;
-  at(path: string): [string, string];
+  at(path: string): [string, ...string[]];
 };
 
-/** The token routes of one product, under its prefix and under the bare path that products share. */
+/** The token routes of one product, under its prefix, and under the bare path where it asks for that. */
 export function tokenRoutes(options: {
   product: string;
   prefix: string;
   scopes: readonly [string, ...string[]];
   tokenCheck: TokenCheck;
+  /** Of one product alone: its routes also answer under `/v1`. */
+  isBare?: boolean;
 }): Route<Call>[] {
-  const { product, prefix, tokenCheck } = options;
+  const { product, prefix, tokenCheck, isBare = false } = options;
   const shapes = tokenShapes(options.scopes);
   const parts: Parts = {
     product,
     shapes,
     tokenCheck,
-    at: (path) => [`${prefix}/tokens${path}`, `/v1/tokens${path}`],
+    at: (path) => [`${prefix}/tokens${path}`, ...(isBare ? [`/v1/tokens${path}`] : [])],
   };
   return [
     createTokenRoute(parts),

@@ -58,4 +58,5 @@ export const tokenPrefixes: Readonly<Record<string, string>> = {
   secuscan: "ssc",
   shadline: "shd",
   ssks: "ssk",
+  "ssks-app": "ska",
 };

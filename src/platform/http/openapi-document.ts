@@ -74,11 +74,21 @@ export type Components = {
   readonly headers: Readonly<Record<string, Header>>;
   readonly responses: Readonly<Record<string, Answer>>;
   readonly securitySchemes: {
-    readonly bearer: {
-      readonly type: "http";
-      readonly scheme: "bearer";
-      readonly bearerFormat: string;
-      readonly description: string;
-    };
+    readonly bearer: BearerSecurityScheme;
+    readonly [name: string]: BearerSecurityScheme | HeaderSecurityScheme;
   };
+};
+
+export type BearerSecurityScheme = {
+  readonly type: "http";
+  readonly scheme: "bearer";
+  readonly bearerFormat: string;
+  readonly description: string;
+};
+
+export type HeaderSecurityScheme = {
+  readonly type: "apiKey";
+  readonly in: "header";
+  readonly name: string;
+  readonly description: string;
 };

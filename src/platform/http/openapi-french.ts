@@ -82,15 +82,15 @@ class Phrases {
     }
     const [, before, scopes] = /^(.+) Scopes: ((?:`[^`]+`(?:, )?)+)\.$/.exec(text) ?? [];
     if (before !== undefined && scopes !== undefined) return `${this.#paragraph(before)} Portées : ${scopes}.`;
-    return /^`[a-z_]+`: /.test(text) ? this.#problems(text) : null;
+    return /^`[^`]+`: /.test(text) ? this.#problems(text) : null;
   }
 
   /** `code`: its title, one after the other. */
   #problems(text: string): string {
     return text
-      .split(/(?<=\.) (?=`[a-z_]+`: )/)
+      .split(/(?<=\.) (?=`[^`]+`: )/)
       .map((one) => {
-        const [, code = "", title = ""] = /^(`[a-z_]+`): (.+)\.$/.exec(one) ?? [];
+        const [, code = "", title = ""] = /^(`[^`]+`): (.+)\.$/.exec(one) ?? [];
         return `${code} : ${this.#paragraph(title)}.`;
       })
       .join(" ");

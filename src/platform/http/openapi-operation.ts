@@ -1,12 +1,13 @@
 import type { z } from "zod";
 import type { ErrorTable } from "../errors/errors.ts";
+import type { HeaderScheme } from "../product.ts";
 import type { SchemaShelf } from "./openapi-components.ts";
 import type { Answer, Body, Operation, Parameter, Reference, SecurityRequirement } from "./openapi-document.ts";
 import { exampleOf } from "./openapi-examples.ts";
 import { successHeaders } from "./openapi-headers.ts";
 import type { FailureSurface, ProblemShelf } from "./openapi-problems.ts";
-import { codeSamples } from "./openapi-samples.ts";
-import type { Method, RequestBody, Route } from "./route.ts";
+import { codeSamples, type SampleCredential } from "./openapi-samples.ts";
+import type { ForeignContract, Method, RequestBody, Route } from "./route.ts";
 
 /** What of a route is published: all but its handler. */
 export type PublishedRoute = Omit<Route<never>, "handle">;
@@ -17,6 +18,7 @@ export type Shelves = {
   readonly problems: ProblemShelf;
   readonly publicUrl: string;
   readonly tokenVariable: string;
+  readonly schemes: Readonly<Record<string, HeaderScheme>>;
   readonly idempotencyErrors: ErrorTable;
 };
 
@@ -35,20 +37,31 @@ export function operationOf(route: PublishedRoute, shelves: Shelves): Operation 
     summary: route.summary,
     description: descriptionOf(route),
     tags: [route.tag],
-    security: securityOf(route.scopes),
+    security: securityOf(route),
     parameters: [...parameters, ...headerReferences(route)],
     ...(requestBody === null ? {} : { requestBody }),
     responses: { ...successesOf(route, name, shelves), ...shelves.problems.answers(route.errors, surface, path) },
     ...(aliases.length === 0 ? {} : { "x-aliases": aliases }),
-    ...(route.scopes === null ? {} : { "x-required-scopes": route.scopes }),
+    ...(route.scopes === null || route.foreign !== undefined ? {} : { "x-required-scopes": route.scopes }),
     "x-codeSamples": codeSamples({
       route,
       parameters,
       requestBody,
       publicUrl: shelves.publicUrl,
-      tokenVariable: shelves.tokenVariable,
+      credentials: credentialsOf(route, shelves),
     }),
   };
+}
+
+function credentialsOf({ scopes, foreign }: PublishedRoute, shelves: Shelves): SampleCredential[] {
+  if (foreign === undefined) {
+    return scopes === null ? [] : [{ header: "Authorization", prefix: "Bearer ", variable: shelves.tokenVariable }];
+  }
+  return foreign.security.map((name) => {
+    const scheme = shelves.schemes[name];
+    if (scheme === undefined) throw new Error(`there is no security scheme ${name}`);
+    return { header: scheme.header, prefix: "", variable: scheme.variable };
+  });
 }
 
 export function pascalCase(name: string): string {
@@ -61,7 +74,7 @@ function surfaceOf(route: PublishedRoute, idempotencyErrors: ErrorTable): Failur
   );
   return {
     further: takesIdempotencyKey(route) ? further.map(([, row]) => row) : [],
-    hasToken: route.scopes !== null,
+    proof: route.foreign !== undefined ? "headers" : route.scopes === null ? "none" : "token",
     needsStepUp: route.needsStepUp === true,
     hasInput: route.params !== undefined || route.query !== undefined || route.body?.kind === "json",
     body: route.body?.kind ?? null,
@@ -81,7 +94,8 @@ function descriptionOf(route: PublishedRoute): string {
 }
 
 /** OpenAPI 3.1 takes names of roles beside a scheme that is not OAuth; ours are the scopes of a token. */
-function securityOf(scopes: readonly string[] | null): SecurityRequirement[] {
+function securityOf({ scopes, foreign }: PublishedRoute): SecurityRequirement[] {
+  if (foreign !== undefined) return [Object.fromEntries(foreign.security.map((name) => [name, []]))];
   return scopes === null ? [] : [{ bearer: scopes }];
 }
 
@@ -89,8 +103,9 @@ function securityOf(scopes: readonly string[] | null): SecurityRequirement[] {
 export function takesIdempotencyKey(route: {
   readonly method: Method;
   readonly scopes: readonly string[] | null;
+  readonly foreign?: ForeignContract;
 }): boolean {
-  return route.method === "POST" && route.scopes !== null;
+  return route.method === "POST" && route.scopes !== null && route.foreign === undefined;
 }
 
 function answersRanges(route: PublishedRoute): boolean {

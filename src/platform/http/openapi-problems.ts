@@ -35,7 +35,7 @@ export const problemShape = z
 
 /** What decides which failures the pipeline may raise for an operation. */
 export type FailureSurface = {
-  readonly hasToken: boolean;
+  readonly proof: "token" | "headers" | "none";
   readonly needsStepUp: boolean;
   readonly hasInput: boolean;
   readonly body: "json" | "stream" | null;
@@ -45,11 +45,12 @@ export type FailureSurface = {
 
 /** Failures that an operation can meet besides its own. 404 and 405 of unknown paths belong to no operation. */
 export function commonErrors(surface: FailureSurface): ErrorRow[] {
-  const { hasToken, needsStepUp, hasInput, body, further } = surface;
+  const { proof, needsStepUp, hasInput, body, further } = surface;
   const rows: ErrorRow[] = [platformErrors.bad_request];
   if (body === "json") rows.push(platformErrors.invalid_json, platformErrors.unsupported_media_type);
   if (body !== null) rows.push(platformErrors.request_timeout, platformErrors.payload_too_large);
-  if (hasToken) rows.push(platformErrors.unauthorized, platformErrors.forbidden, platformErrors.address_forbidden);
+  if (proof !== "none") rows.push(platformErrors.unauthorized);
+  if (proof === "token") rows.push(platformErrors.forbidden, platformErrors.address_forbidden);
   if (needsStepUp) rows.push(platformErrors.step_up_required);
   if (hasInput) rows.push(platformErrors.validation_failed);
   return [...rows, ...further, platformErrors.rate_limited, platformErrors.internal, platformErrors.unavailable];
@@ -73,7 +74,7 @@ export class ProblemShelf {
   answers(own: readonly ErrorRow[], surface: FailureSurface, path: string): Record<string, Answer | Reference> {
     const rows = uniqueRows([...own, ...commonErrors(surface)]);
     const answers: Record<string, Answer | Reference> = {};
-    for (const [status, ofStatus] of Map.groupBy(rows, (row) => row.status)) {
+    for (const [status, ofStatus] of Map.groupBy(rows, (row) => worded(row, this.#product, path).status)) {
       answers[status] = ofStatus.every((row) => this.#common.has(row))
         ? this.#share(ofStatus, path)
         : problemAnswer(ofStatus, this.#product, path);
@@ -86,10 +87,9 @@ export class ProblemShelf {
   }
 
   #share(rows: readonly ErrorRow[], path: string): Reference {
-    const name = rows
-      .map((row) => pascalCase(row.wire))
-      .toSorted()
-      .join("Or");
+    const names = rows.map((row) => pascalCase(row.wire)).toSorted();
+    const isOurs = rows.every((row) => worded(row, this.#product, path).type === PROBLEM_TYPE);
+    const name = `${names.join("Or")}${isOurs ? "" : "Plain"}`;
     if (!this.#shared.has(name)) this.#shared.set(name, problemAnswer(rows, this.#product, path));
     return { $ref: `#/components/responses/${name}` };
   }
@@ -103,31 +103,41 @@ function uniqueRows(rows: readonly ErrorRow[]): ErrorRow[] {
   return [...new Map(rows.map((row) => [row.wire, row])).values()];
 }
 
+const PROBLEM_TYPE = "application/problem+json";
+
+type Worded = { readonly status: number; readonly type: string; readonly value: unknown };
+
+/** What the product's own dialect says to this failure on this path, so that examples cannot differ from answers. */
+function worded(row: ErrorRow, product: Product, path: string): Worded {
+  const isInput = row.wire === platformErrors.validation_failed.wire;
+  const fields = isInput ? [{ parameter: "limit", reason: "must be 200 or less" }] : [];
+  const retry = row.status === 429 ? { retryAfterSeconds: 5 } : {};
+  const error = new AppError({ area: product.name, code: row.wire }, row, `${row.title}.`, { fields, ...retry });
+  const failure = product.dialect.failure(error, { requestId: "req_01KB2Q6V9XJ4M8T3RZ5C7D1E0F", path });
+  const value: unknown = JSON.parse(failure.body);
+  return { status: failure.status, type: failure.headers["content-type"] ?? PROBLEM_TYPE, value };
+}
+
 function problemAnswer(rows: readonly ErrorRow[], product: Product, path: string): Answer {
   const codes = rows.map((row) => row.wire);
-  const status = rows[0]?.status ?? 500;
+  const [first] = rows;
   return {
     description: rows.map((row) => `\`${row.wire}\`: ${row.title}.`).join(" "),
-    headers: failureHeaders(status),
+    headers: failureHeaders(first === undefined ? 500 : worded(first, product, path).status),
     content: problemContent(rows, product, path),
     "x-problem-codes": codes,
   };
 }
 
-/** The examples are worded by the product's own dialect, so they cannot differ from what is answered. */
 function problemContent(rows: readonly ErrorRow[], product: Product, path: string): Record<string, Media> {
   const content: Record<
     string,
     { schema: Media["schema"]; examples: Record<string, { summary: string; value: unknown }> }
   > = {};
   for (const row of rows) {
-    const fields =
-      row.wire === platformErrors.validation_failed.wire ? [{ parameter: "limit", reason: "must be 200 or less" }] : [];
-    const error = new AppError({ area: product.name, code: row.wire }, row, `${row.title}.`, { fields });
-    const failure = product.dialect.failure(error, { requestId: "req_01KB2Q6V9XJ4M8T3RZ5C7D1E0F", path });
-    const type = failure.headers["content-type"] ?? "application/problem+json";
-    const value: unknown = JSON.parse(failure.body);
-    content[type] ??= { schema: { $ref: "#/components/schemas/Problem" }, examples: {} };
+    const { type, value } = worded(row, product, path);
+    const shape = type === PROBLEM_TYPE ? "Problem" : "Failure";
+    content[type] ??= { schema: { $ref: `#/components/schemas/${shape}` }, examples: {} };
     content[type].examples[row.wire] = { summary: row.title, value };
   }
   return content;

@@ -6,9 +6,11 @@ export type SampledOperation = {
   readonly parameters: readonly Parameter[];
   readonly requestBody: Body | null;
   readonly publicUrl: string;
-  /** Environment variable that holds the token. */
-  readonly tokenVariable: string;
+  readonly credentials: readonly SampleCredential[];
 };
+
+/** A header that proves who calls: what stands before its value, and the environment variable that holds that. */
+export type SampleCredential = { readonly header: string; readonly prefix: string; readonly variable: string };
 
 /** The same request in three languages. The token comes from the environment, never from the text. */
 export function codeSamples(operation: SampledOperation): CodeSample[] {
@@ -23,15 +25,14 @@ export function codeSamples(operation: SampledOperation): CodeSample[] {
 type SampleRequest = {
   readonly method: string;
   readonly url: string;
-  /** Environment variable that holds the token, or null where none is asked for. */
-  readonly tokenVariable: string | null;
+  readonly credentials: readonly SampleCredential[];
   readonly hasIdempotencyKey: boolean;
   /** JSON text, `file` for bytes of a file, or null. */
   readonly body: { readonly kind: "json"; readonly text: string } | { readonly kind: "file" } | null;
   readonly savesFile: boolean;
 };
 
-function requestOf({ route, parameters, requestBody, publicUrl, tokenVariable }: SampledOperation): SampleRequest {
+function requestOf({ route, parameters, requestBody, publicUrl, credentials }: SampledOperation): SampleRequest {
   const path = route.paths[0].replaceAll(/\{([^}]+)\}/g, (_all, name: string) => {
     return encodeURIComponent(textOf(parameters.find((one) => one.in === "path" && one.name === name)?.example));
   });
@@ -42,8 +43,8 @@ function requestOf({ route, parameters, requestBody, publicUrl, tokenVariable }:
   return {
     method: route.method,
     url: publicUrl + path + (query.length === 0 ? "" : `?${query.join("&")}`),
-    tokenVariable: route.scopes === null ? null : tokenVariable,
-    hasIdempotencyKey: route.method === "POST" && route.scopes !== null,
+    credentials,
+    hasIdempotencyKey: route.method === "POST" && route.scopes !== null && route.foreign === undefined,
     body: json === undefined ? (requestBody === null ? null : { kind: "file" }) : jsonBody(json.example),
     savesFile: route.answer.kind === "raw" && !/^(?:text\/|application\/json)/.test(route.answer.contentType),
   };
@@ -64,7 +65,7 @@ function shellQuoted(text: string): string {
 
 function curlSample(request: SampleRequest): string {
   const parts = [`curl --fail-with-body -X ${request.method} ${shellQuoted(request.url)}`];
-  if (request.tokenVariable !== null) parts.push(`-H "Authorization: Bearer $${request.tokenVariable}"`);
+  for (const { header, prefix, variable } of request.credentials) parts.push(`-H "${header}: ${prefix}$${variable}"`);
   if (request.hasIdempotencyKey) parts.push('-H "Idempotency-Key: $(uuidgen)"');
   if (request.body?.kind === "json") {
     parts.push("-H 'Content-Type: application/json'", `--data-raw ${shellQuoted(request.body.text)}`);
@@ -78,15 +79,15 @@ function curlSample(request: SampleRequest): string {
 
 function pythonSample(request: SampleRequest): string {
   const headers = [
-    ...(request.tokenVariable === null
-      ? []
-      : [`    "Authorization": f"Bearer {os.environ['${request.tokenVariable}']}",`]),
+    ...request.credentials.map(
+      ({ header, prefix, variable }) => `    "${header}": f"${prefix}{os.environ['${variable}']}",`,
+    ),
     ...(request.hasIdempotencyKey ? ['    "Idempotency-Key": str(uuid.uuid4()),'] : []),
     ...(request.body === null ? [] : [`    "Content-Type": "${contentTypeOf(request.body)}",`]),
   ];
   const imports = [
     ...(request.body?.kind === "json" || !request.savesFile ? ["json"] : []),
-    ...(request.tokenVariable !== null ? ["os"] : []),
+    ...(request.credentials.length > 0 ? ["os"] : []),
     ...(request.hasIdempotencyKey ? ["uuid"] : []),
     "urllib.request",
   ];
@@ -128,9 +129,10 @@ function goSample(request: SampleRequest): string {
     "if err != nil {",
     "\tlog.Fatal(err)",
     "}",
-    ...(request.tokenVariable === null
-      ? []
-      : [`request.Header.Set("Authorization", "Bearer "+os.Getenv("${request.tokenVariable}"))`]),
+    ...request.credentials.map(
+      ({ header, prefix, variable }) =>
+        `request.Header.Set("${header}", ${prefix === "" ? "" : `"${prefix}"+`}os.Getenv("${variable}"))`,
+    ),
     ...(request.hasIdempotencyKey
       ? ['request.Header.Set("Idempotency-Key", "6f1c1c52-0f0e-4b7e-9f0a-2d6b7d9d5c11")']
       : []),
@@ -146,7 +148,7 @@ function goSample(request: SampleRequest): string {
     "}",
     "fmt.Println(answer.Status, len(content))",
   ];
-  const usesOs = request.tokenVariable !== null || request.body?.kind === "file";
+  const usesOs = request.credentials.length > 0 || request.body?.kind === "file";
   const imports = [
     "fmt",
     "io",

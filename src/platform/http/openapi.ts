@@ -1,8 +1,8 @@
 import { stringify } from "yaml";
 import type { ErrorTable } from "../errors/errors.ts";
-import type { Product, WebhookFamily } from "../product.ts";
+import type { HeaderScheme, Product, WebhookFamily } from "../product.ts";
 import { SchemaShelf } from "./openapi-components.ts";
-import type { LowerMethod, OpenApiDocument, Operation, PathItem } from "./openapi-document.ts";
+import type { HeaderSecurityScheme, LowerMethod, OpenApiDocument, Operation, PathItem } from "./openapi-document.ts";
 import { answerHeaders, requestHeaders } from "./openapi-headers.ts";
 import { operationOf, type PublishedRoute } from "./openapi-operation.ts";
 import { ProblemShelf, problemShape } from "./openapi-problems.ts";
@@ -27,7 +27,9 @@ export function openApiDocument(product: Product, options: OpenApiOptions): Open
   const problems = new ProblemShelf(product, Object.values(idempotencyErrors));
   const routes = publishedRoutes(product);
   schemas.add(problemShape, "output", "Problem");
-  const shelves = { schemas, problems, publicUrl, idempotencyErrors, tokenVariable: product.about.tokenVariable };
+  const { tokenVariable, securitySchemes: schemes = {}, failureShape } = product.about;
+  if (failureShape !== undefined) schemas.add(failureShape, "output", "Failure");
+  const shelves = { schemas, problems, publicUrl, idempotencyErrors, tokenVariable, schemes };
   const paths = pathsOf(routes, (route) => operationOf(route, shelves));
   const webhooks = webhooksOf(product.events, webhookFamily, schemas);
   return {
@@ -43,7 +45,7 @@ export function openApiDocument(product: Product, options: OpenApiOptions): Open
       parameters: usedParameters(paths),
       headers: answerHeaders,
       responses: problems.all(),
-      securitySchemes: { bearer: bearerOf(routes) },
+      securitySchemes: { bearer: bearerOf(routes), ...headerSchemes(schemes) },
     },
   };
 }
@@ -90,12 +92,12 @@ function pathsOf(
 }
 
 function infoOf(product: Product, publicUrl: string): OpenApiDocument["info"] {
-  const { title, version, description } = product.about;
+  const { title, version, description, conventions = [] } = product.about;
   return {
     title,
     version,
     summary: description.split(/(?<=\.)\s/)[0] ?? title,
-    description: [description, ...CONVENTIONS].join("\n\n"),
+    description: [description, ...CONVENTIONS, ...conventions].join("\n\n"),
     contact: { name: title, url: publicUrl },
     license: { name: "Apache License 2.0", identifier: "Apache-2.0" },
   };
@@ -124,6 +126,15 @@ function usedParameters(paths: Readonly<Record<string, PathItem>>): OpenApiDocum
   const text = JSON.stringify(paths);
   const used = Object.entries(requestHeaders).filter(([name]) => text.includes(`"#/components/parameters/${name}"`));
   return Object.fromEntries(used);
+}
+
+function headerSchemes(schemes: Readonly<Record<string, HeaderScheme>>): Record<string, HeaderSecurityScheme> {
+  return Object.fromEntries(
+    Object.entries(schemes).map(([name, { header, description }]) => [
+      name,
+      { type: "apiKey", in: "header", name: header, description },
+    ]),
+  );
 }
 
 function bearerOf(routes: readonly PublishedRoute[]): OpenApiDocument["components"]["securitySchemes"]["bearer"] {

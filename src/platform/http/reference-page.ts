@@ -142,7 +142,7 @@ function introduction(document: Shown, links: ReferenceLinks): Html {
       <dt>${document.say("Server")}</dt>
       <dd><code>${server?.url}</code></dd>
       <dt>${document.say("Authentication")}</dt>
-      <dd>${spans(document.components.securitySchemes.bearer.description)}</dd>
+      ${Object.values(document.components.securitySchemes).map(({ description }) => html`<dd>${spans(description)}</dd>`)}
       <dt>${document.say("This document")}</dt>
       <dd>
         <a href="${links.json}">${document.say("OpenAPI 3.1 as JSON")}</a>,

@@ -35,6 +35,20 @@ export type SuccessAnswer =
       readonly also?: Readonly<Record<number, string>>;
     };
 
+/** What pages of other origins may send, and what of an answer they may read. They are asked for no cookie. */
+export type CorsPolicy = { readonly allowHeaders: readonly string[]; readonly exposeHeaders: readonly string[] };
+
+/**
+ * A route of a contract that others wrote, and whose clients exist: it is authenticated as that contract says, and knows
+ * no `Idempotency-Key`.
+ */
+export type ForeignContract = {
+  /** Names of the product's own security schemes, which are needed together. */
+  readonly security: readonly string[];
+  /** Null: pages of other origins may not call it. */
+  readonly cors: CorsPolicy | null;
+};
+
 /** What a route is given: the parts that its schemas have accepted, and for a stream body the unread bytes. */
 export type RouteInput<P, Q, B> = {
   readonly params: P;
@@ -73,6 +87,7 @@ export type Route<C> = {
   readonly examples?: { readonly request?: unknown; readonly answer?: unknown };
   /** Not in the published document: pages and the document itself. */
   readonly isHidden?: boolean;
+  readonly foreign?: ForeignContract;
   handle(call: C, input: RouteInput<never, never, never>): Promise<unknown>;
 };
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isId, newId, ulid } from "./ids.ts";
+import { isId, isUuid, newId, ulid, uuid } from "./ids.ts";
 
 test("an id of a later millisecond sorts after an earlier one", () => {
   const times = [0, 1, 31, 32, 1_700_000_000_000, 1_700_000_000_001, 281_474_976_710_655];
@@ -31,4 +31,13 @@ test("what is no ULID is no id: letters left out by Crockford, lower case, other
     assert.ok(!isId("doc", `doc_${wrong}`), wrong);
   }
   for (const wrong of [`doc_${good}\n`, ` doc_${good}`, `doc${good}`]) assert.ok(!isId("doc", wrong), wrong);
+});
+
+test("a UUID is of version 4 and recognised; other spellings are none", () => {
+  const id = uuid();
+  assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  assert.ok(isUuid(id));
+  for (const wrong of [id.toUpperCase(), id.slice(1), `{${id}}`, "00000000-0000-0000-0000-000000000000"]) {
+    assert.ok(!isUuid(wrong), wrong);
+  }
 });

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
@@ -37,4 +37,16 @@ export function newId(prefix: string, now?: Date): string {
 /** Whether `text` is `<prefix>_` and a well-formed ULID. */
 export function isId(prefix: string, text: string): boolean {
   return text.startsWith(`${prefix}_`) && ULID.test(text.slice(prefix.length + 1));
+}
+
+/** A random UUID (RFC 9562, version 4), where a contract asks for one: 122 random bits, lower case. */
+export function uuid(): string {
+  return randomUUID();
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+/** Whether `text` is a UUID as `uuid` writes them. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
 }

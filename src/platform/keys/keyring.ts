@@ -23,7 +23,8 @@ export type Purpose =
   | "notifications"
   | "member-secrets"
   | "session-signing"
-  | "signatures";
+  | "signatures"
+  | "key-storage";
 
 /** The keys of one tenant, as of the last second. */
 export type TenantKeys = {
@@ -46,7 +47,9 @@ export type MacPurpose =
   | "link-tokens"
   | "address-hashes"
   | "session-tokens"
-  | "one-time-codes";
+  | "one-time-codes"
+  | "password-secrets"
+  | "user-names";
 
 /**
  * The key hierarchy: root key -> tenant keys -> purpose keys. The root key wraps tenant keys; tenant keys never

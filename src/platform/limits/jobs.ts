@@ -1,9 +1,9 @@
 import { z } from "zod";
 import type { Database } from "../db/tx.ts";
 import { job, type JobDefinition } from "../jobs/jobs.ts";
-import { sweepRateWindows, sweepUsedValues } from "./operations.ts";
+import { sweepRateBuckets, sweepRateWindows, sweepUsedValues } from "./operations.ts";
 
-/** Removes windows that are over and one-time values that nobody would accept any more. */
+/** Removes windows that are over, empty buckets and one-time values that nobody would accept any more. */
 export function limitsJobs(db: Database): JobDefinition[] {
   return [
     job({
@@ -12,6 +12,13 @@ export function limitsJobs(db: Database): JobDefinition[] {
       maxAttempts: 3,
       schedule: "41 * * * *",
       handle: (_payload, run) => sweepRateWindows(db, run),
+    }),
+    job({
+      name: "platform.sweepRateBuckets",
+      payload: z.object({}),
+      maxAttempts: 3,
+      schedule: "51 * * * *",
+      handle: (_payload, run) => sweepRateBuckets(db, run),
     }),
     job({
       name: "platform.sweepUsedValues",

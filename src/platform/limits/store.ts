@@ -75,3 +75,39 @@ export async function deleteExpiredValues(tx: Tx, keptSeconds: number, batchSize
         where expires_at < clock_timestamp() - make_interval(secs => ${keptSeconds}::double precision)
         order by expires_at limit ${batchSize}::integer)`);
 }
+
+export type BucketTake = { readonly keyHash: Buffer; readonly burst: number; readonly everySeconds: number };
+
+/** Takes one from every bucket or from none; answers 0, or the microseconds until all of them have room. */
+export async function updateBuckets(runner: Database | Tx, takes: readonly BucketTake[]): Promise<number> {
+  const isAlone = "lookup" in runner;
+  const statement = sql<{ wait_us: number }>`
+    select platform.take_from_buckets(
+             ${takes.map(({ keyHash }) => keyHash)}::bytea[], ${takes.map(({ burst }) => burst)}::integer[],
+             ${takes.map(({ everySeconds }) => everySeconds * MICROSECONDS)}::bigint[], ${isAlone}::boolean
+           )::float8 as wait_us`;
+  const row = await (isAlone ? runner.lookup(statement) : runner.one(statement));
+  if (row === null) throw new Error("take_from_buckets returned no row");
+  return row.wait_us;
+}
+
+/** Gives one back to every bucket. Answers how many of them there are. */
+export async function updateBucketsBack(runner: Database | Tx, takes: readonly BucketTake[]): Promise<number> {
+  const isAlone = "lookup" in runner;
+  const statement = sql<{ count: number }>`
+    select platform.give_back_to_buckets(
+             ${takes.map(({ keyHash }) => keyHash)}::bytea[],
+             ${takes.map(({ everySeconds }) => everySeconds * MICROSECONDS)}::bigint[], ${isAlone}::boolean) as count`;
+  const row = await (isAlone ? runner.lookup(statement) : runner.one(statement));
+  return row?.count ?? 0;
+}
+
+/** Deletes at most `batchSize` buckets that are empty; zero means that none is left. */
+export async function deleteEmptyBuckets(tx: Tx, batchSize: number): Promise<number> {
+  return tx.run(sql`
+    delete from platform.rate_buckets
+     where key_hash in (
+       select key_hash from platform.rate_buckets
+        where empty_at < clock_timestamp() order by empty_at limit ${batchSize}::integer
+          for update skip locked)`);
+}

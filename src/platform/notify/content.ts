@@ -5,7 +5,7 @@ const mailContent = z.strictObject({
   kind: z.literal("mail"),
   to: z.string(),
   toName: z.string(),
-  locale: z.enum(["en", "fr"]),
+  locale: z.enum(["en", "fr"]).nullable(),
   subject: z.string(),
   text: z.string(),
   html: z.string().nullable(),

@@ -26,7 +26,7 @@ export async function mailMessage(parcel: Parcel<MailContent>, sender: Sender, d
     headers: {
       // RFC 3834: no answer of a machine is wanted.
       "Auto-Submitted": "auto-generated",
-      "Content-Language": content.locale,
+      ...(content.locale === null ? {} : { "Content-Language": content.locale }),
       "X-Tabellion-Purpose": parcel.purpose,
     },
     newline: "\r\n",

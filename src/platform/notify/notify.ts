@@ -3,6 +3,7 @@ import type { Html } from "../http/html.ts";
 import { newId } from "../ids/ids.ts";
 import { enqueueJob } from "../jobs/jobs.ts";
 import type { TenantKeys } from "../keys/keyring.ts";
+import type { LimitOutcome } from "../limits/outcome.ts";
 import { takeFromWindow } from "../limits/sliding-window.ts";
 import { headerText, isPhoneNumber, mailAddress } from "./address.ts";
 import { sealContent, type NotificationContent } from "./content.ts";
@@ -14,17 +15,26 @@ import { insertContent, insertNotification } from "./store.ts";
 export type NewMail = {
   readonly to: string;
   readonly toName?: string;
-  readonly locale: MailLocale;
+  /** Null where a customer wrote the text, in whatever language. */
+  readonly locale: MailLocale | null;
   readonly subject: string;
   readonly text: string;
-  readonly html?: Html;
+  /** Markup of ours, or of a customer who answers for it: mail programmes run no scripts. */
+  readonly html?: Html | CustomerMarkup;
   /** `<product>.<what>`, shown in logs and in the outbox: never a name or an address. */
   readonly purpose: string;
   /** Now. It is sent as soon as the transaction has committed. */
   readonly at: Date;
   /** What was not sent by then is dropped. */
   readonly expiresAt?: Date;
+  /** Counts against this instead of the organisation's hour. */
+  readonly hour?: OwnHour;
 };
+
+export type CustomerMarkup = { readonly markup: string };
+
+/** What may be sent in any hour under a name of the caller's own. */
+export type OwnHour = { readonly key: string; readonly limit: number };
 
 export type NewSms = {
   /** E.164, such as +33612345678. */
@@ -33,6 +43,7 @@ export type NewSms = {
   readonly purpose: string;
   readonly at: Date;
   readonly expiresAt?: Date;
+  readonly hour?: OwnHour;
 };
 
 export const SEND_JOB = "platform.sendNotification";
@@ -51,7 +62,7 @@ export async function enqueueMail(tx: Tx, keys: TenantKeys, mail: NewMail): Prom
   const to = mailAddress(mail.to);
   if (to === null) throw notifyError("invalid_address", "This is no mail address that can be written to.");
   refuseTooLong(mail.text, MAX_TEXT);
-  const markup = mail.html?.toString() ?? null;
+  const markup = mail.html === undefined ? null : "markup" in mail.html ? mail.html.markup : mail.html.toString();
   if (markup !== null) refuseTooLong(markup, MAX_TEXT);
   const content: NotificationContent = {
     kind: "mail",
@@ -74,34 +85,35 @@ export async function enqueueSms(tx: Tx, keys: TenantKeys, sms: NewSms): Promise
   return enqueue(tx, keys, { kind: "sms", to: sms.to, text: sms.text }, sms);
 }
 
-type Order = { readonly purpose: string; readonly at: Date; readonly expiresAt?: Date };
+type Order = Pick<NewSms, "purpose" | "at" | "expiresAt" | "hour">;
 
 async function enqueue(tx: Tx, keys: TenantKeys, content: NotificationContent, order: Order): Promise<string> {
   if (!PURPOSE.test(order.purpose)) throw new Error("a purpose is <product>.<what>");
   const { tenantId } = keys;
   const { kind } = content;
   const id = newId("ntf", order.at);
-  await insertNotification(tx, tenantId, {
-    id,
-    kind,
-    purpose: order.purpose,
-    createdAt: order.at,
-    expiresAt: order.expiresAt ?? null,
-  });
-  await insertContent(tx, tenantId, id, sealContent(keys, id, content));
-  await enqueueJob(tx, { name: SEND_JOB, payload: { tenantId, id } });
-  await takeFromHour(tx, tenantId, kind);
+  const expiresAt = order.expiresAt ?? null;
+  // Sent together, in this order: one round trip. The window is the last, because other requests wait for it.
+  const [, , , outcome] = await Promise.all([
+    insertNotification(tx, tenantId, { id, kind, purpose: order.purpose, createdAt: order.at, expiresAt }),
+    insertContent(tx, tenantId, id, sealContent(keys, id, content)),
+    enqueueJob(tx, { name: SEND_JOB, payload: { tenantId, id } }),
+    takeFromWindow(tx, { ...hourOf(tenantId, kind, order), windowSeconds: HOUR_SECONDS }),
+  ]);
+  if (!outcome.isAllowed) throw fullHour(kind, order, outcome);
   return id;
 }
 
-async function takeFromHour(tx: Tx, tenantId: string, kind: NotificationKind): Promise<void> {
-  const limit = HOURLY_LIMITS[kind];
-  const outcome = await takeFromWindow(tx, { key: `notify:${kind}:${tenantId}`, limit, windowSeconds: HOUR_SECONDS });
-  if (outcome.isAllowed) return;
+function hourOf(tenantId: string, kind: NotificationKind, { hour }: Pick<Order, "hour">): OwnHour {
+  if (hour === undefined) return { key: `notify:${kind}:${tenantId}`, limit: HOURLY_LIMITS[kind] };
+  return { key: `notify:${kind}:${tenantId}:${hour.key}`, limit: hour.limit };
+}
+
+function fullHour(kind: NotificationKind, { hour }: Pick<Order, "hour">, { retryAfterSeconds }: LimitOutcome): Error {
   const what = kind === "mail" ? "mails" : "text messages";
-  throw notifyError("too_many_notifications", `An organisation may send ${limit} ${what} in an hour.`, {
-    retryAfterSeconds: outcome.retryAfterSeconds,
-  });
+  const limit = hour?.limit ?? HOURLY_LIMITS[kind];
+  const whose = hour === undefined ? "An organisation" : "This sender";
+  return notifyError("too_many_notifications", `${whose} may send ${limit} ${what} in an hour.`, { retryAfterSeconds });
 }
 
 function refuseTooLong(text: string, max: number): void {

@@ -9,6 +9,7 @@ import type { Smoother } from "../limits/smoothing.ts";
 import type { OpenCall, Product, Services } from "../product.ts";
 import type { RefusalLog } from "../audit-reading/refusals.ts";
 import { renderFailure, sendAnswer, toAppError } from "./answer.ts";
+import { corsHeaders } from "./cors.ts";
 import { onMalformedHead } from "./malformed-head.ts";
 import type { Metrics } from "./metrics.ts";
 import { createPipeline, isOfDatabase, pathOf, type Entered, type Pipeline } from "./pipeline.ts";
@@ -119,7 +120,7 @@ type Wiring = {
 };
 
 function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wiring): void {
-  const taken = new Map<string, Set<string>>();
+  const taken: Taken = new Map();
   const streams = all.filter((registered) => registered.route.body?.kind === "stream");
   const others = all.filter((registered) => registered.route.body?.kind !== "stream");
   for (const registered of others) addRoute(app, registered, wiring, taken);
@@ -135,21 +136,28 @@ function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wir
   void app.register(async (scope) => addMethodRefusals(scope, taken));
 }
 
-function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, taken: Map<string, Set<string>>): void {
+/** By its address: the methods that answer there, and what every answer says to pages of other origins. */
+type Taken = Map<string, { readonly methods: Set<string>; readonly cors: Readonly<Record<string, string>> }>;
+
+function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, taken: Taken): void {
   const { options, pipeline, entered } = wiring;
+  const policy = registered.route.foreign?.cors ?? null;
+  const cors = policy === null ? {} : corsHeaders(policy, registered.method);
   const maxBytes = registered.route.body?.kind === "json" ? registered.route.body.maxBytes : undefined;
   for (const path of registered.paths) {
     const url = path.replace(/\{[a-z_]+\+\}$/, "*").replaceAll(/\{([a-z_]+)\}/g, ":$1");
-    const methods = taken.get(url) ?? new Set<string>();
+    const methods = taken.get(url)?.methods ?? new Set<string>();
     methods.add(registered.method);
     if (registered.method === "GET") methods.add("HEAD");
-    taken.set(url, methods);
+    taken.set(url, { methods, cors });
+    if (policy !== null) addPreflight(app, { url, operation: registered.operation, methods, cors });
     app.route({
       method: registered.method,
       url,
       ...(maxBytes === undefined ? {} : { bodyLimit: maxBytes }),
       config: { operation: registered.operation, isOpen: registered.isOpen },
       async onRequest(request, reply) {
+        reply.headers(cors);
         const state = await pipeline.enter(registered, request, openCallOf(options, request, reply));
         entered.set(request, state);
         pipeline.admit(registered, reply, state);
@@ -165,15 +173,30 @@ function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, 
   }
 }
 
+/** What a browser asks before it lets a page of another origin send anything. */
+function addPreflight(
+  app: FastifyInstance,
+  to: { url: string; operation: string; methods: Set<string>; cors: Readonly<Record<string, string>> },
+): void {
+  to.methods.add("OPTIONS");
+  app.route({
+    method: "OPTIONS",
+    url: to.url,
+    config: { operation: to.operation, isOpen: true },
+    handler: async (_request, reply) => reply.code(204).headers(to.cors).send(),
+  });
+}
+
 /** A known path under another method: 405 with what is allowed there (RFC 9110, section 15.5.6). */
-function addMethodRefusals(app: FastifyInstance, taken: ReadonlyMap<string, ReadonlySet<string>>): void {
-  for (const [url, methods] of taken) {
+function addMethodRefusals(app: FastifyInstance, taken: Taken): void {
+  for (const [url, { methods, cors }] of taken) {
     const allow = [...methods].toSorted().join(", ");
     app.route({
       method: ALL_METHODS.filter((method) => !methods.has(method)),
       url,
       // Refused before the body is looked at.
-      onRequest: async () => {
+      onRequest: async (_request, reply) => {
+        reply.headers(cors);
         throw platformError("method_not_allowed", `This path takes ${allow}.`, { headers: { allow } });
       },
       handler: async () => undefined,

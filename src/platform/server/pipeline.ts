@@ -128,7 +128,8 @@ async function carryOutAs(registered: Registered & { isOpen: false }, reply: Fas
   const { open, caller, input } = work;
   const keys = await open.services.keyring.of(caller.tenantId);
   const header = input.headers["idempotency-key"];
-  const key = registered.route.method === "POST" ? readIdempotencyKey(header, "uuid-v4") : null;
+  const isRepeatable = registered.route.method === "POST" && registered.route.foreign === undefined;
+  const key = isRepeatable ? readIdempotencyKey(header, "uuid-v4") : null;
   if (key === null) {
     const call = callOf(work, keys, null);
     const value = await registered.route.handle(call, input as never);

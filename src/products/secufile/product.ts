@@ -43,7 +43,7 @@ export function secufile(services: Services, tokenCheck: TokenCheck): Product {
         tokenCheck,
         sender: { title: "SecuFile", version: "1.0.0" },
       }),
-      ...tokenRoutes({ product: "secufile", prefix: PREFIX, scopes: secufileScopes, tokenCheck }),
+      ...tokenRoutes({ product: "secufile", prefix: PREFIX, scopes: secufileScopes, tokenCheck, isBare: true }),
     ],
     openRoutes: secufileOpenRoutes,
     jobs: secufileJobs(services),

@@ -1,0 +1,138 @@
+import { randomInt } from "node:crypto";
+import type { Tx } from "../../../platform/db/tx.ts";
+import { platformError } from "../../../platform/errors/platform-errors.ts";
+import { uuid } from "../../../platform/ids/ids.ts";
+import type { Keyring } from "../../../platform/keys/keyring.ts";
+import { enqueueMail, enqueueSms } from "../../../platform/notify/notify.ts";
+import type { Call } from "../../../platform/product.ts";
+import { monthOf, needsMark, takesFakeChallenges, type App } from "../app.ts";
+import { CHALLENGE_ALPHABET, CHALLENGE_CHARACTERS, CHALLENGE_MARK, FAKE_CHALLENGE, SESSION_MS } from "../challenge.ts";
+import { ssksError } from "../errors.ts";
+import type { Factor } from "../factor.ts";
+import { isTrue, type ChallengeSendRequest } from "../schema.ts";
+import { updateSmsUsage } from "../store/apps.ts";
+import { insertSession } from "../store/sessions.ts";
+import { findTemplate } from "../store/templates.ts";
+import { mailOf, smsOf } from "../template.ts";
+import { noteBack } from "./acts.ts";
+import { takeBudgets } from "./budgets.ts";
+import { factorMac, requiredFactor } from "./factors.ts";
+import { sessionMac } from "./sessions.ts";
+
+const DEFAULT_SUBJECT = "End-to-end encryption challenge";
+
+/**
+ * Opens a session of a user, in place of the one before. Where it must be authenticated, the user is sent a challenge once
+ * all of this has committed: the challenge is in that mail or message and nowhere else.
+ */
+export async function sendChallenge(
+  call: Call,
+  app: App,
+  request: ChallengeSendRequest,
+): Promise<{ session_id: string; must_authenticate: boolean }> {
+  const factor = requiredFactor(request);
+  const isFake = isTrue(request.fake_otp);
+  if (isFake && !takesFakeChallenges(app)) {
+    throw ssksError("fake_challenge_forbidden", "fake_otp is not taken in production.");
+  }
+  const { keyring, db } = call.services;
+  const mac = factorMac(keyring, app, factor);
+  await takeBudgets(db, app, [
+    { limit: "sends_per_user", whom: [app.id, request.user_id] },
+    { limit: "sends_per_factor", whom: [app.id, mac.toString("hex")] },
+    { limit: "sends_per_app", whom: [app.id] },
+  ]);
+  const sessionId = uuid();
+  const challenge = isFake ? FAKE_CHALLENGE : newChallenge();
+  const row = {
+    appId: app.id,
+    userId: request.user_id,
+    factorType: factor.type,
+    factorMac: mac,
+    mayCreateUser: isTrue(request.create_user),
+    newUserRef: uuid(),
+    isForced: isTrue(request.force_auth),
+    isFake,
+    sessionMac: sessionMac(keyring, app, sessionId),
+    challengeMac: challengeMac(keyring, sessionId, challenge),
+    now: call.now,
+    expiresAt: new Date(call.now.getTime() + SESSION_MS),
+  };
+  return call.write(async (tx) => {
+    const [session, template] = await Promise.all([
+      insertSession(tx, app.tenant_id, row),
+      templateOf(tx, app, factor, request),
+    ]);
+    if (session === null) throw ssksError("user_not_found", "There is no such user.");
+    const { must_authenticate: isNeeded } = session;
+    const details = { factor_type: factor.type, must_authenticate: isNeeded, is_fake: isFake };
+    await Promise.all([
+      isNeeded && !isFake ? send(tx, call, { app, factor, template, challenge }) : null,
+      noteBack(tx, call, app, { operation: "sendChallenge", userId: request.user_id, details }),
+    ]);
+    return { session_id: sessionId, must_authenticate: isNeeded };
+  });
+}
+
+/** Bound to its session: it opens no other, and who reads the database cannot try challenges against it. */
+export function challengeMac(keyring: Keyring, sessionId: string, challenge: string): Buffer {
+  return keyring.mac("one-time-codes", `ssks/${sessionId}/${challenge}`);
+}
+
+function newChallenge(): string {
+  const letters = Array.from({ length: CHALLENGE_CHARACTERS }, () =>
+    CHALLENGE_ALPHABET.charAt(randomInt(CHALLENGE_ALPHABET.length)),
+  );
+  return letters.join("");
+}
+
+type Template = { readonly html: string; readonly subject: string };
+
+/** The template of the request, else one of the application's; a mail's must hold the mark. */
+async function templateOf(tx: Tx, app: App, factor: Factor, request: ChallengeSendRequest): Promise<Template> {
+  const { template, template_id: id } = request;
+  const isGiven = template !== null && template !== undefined && template !== "";
+  const kept = isGiven ? null : await findTemplate(tx, app.tenant_id, app.id, id ?? null);
+  const html = isGiven ? template : kept?.html;
+  if (html === undefined) {
+    const parameter = id === null || id === undefined ? "template" : "template_id";
+    throw wrongTemplate(parameter, parameter === "template" ? "is required" : "names no template of the application");
+  }
+  if (factor.type === "EM" && needsMark(app) && !html.includes(CHALLENGE_MARK)) {
+    throw wrongTemplate("template", `must hold ${CHALLENGE_MARK}`);
+  }
+  const subject = request.subject === null || request.subject === "" ? undefined : request.subject;
+  return { html, subject: subject ?? kept?.subject ?? DEFAULT_SUBJECT };
+}
+
+function wrongTemplate(parameter: string, reason: string): Error {
+  return platformError("validation_failed", "The body is not valid.", { fields: [{ parameter, reason }] });
+}
+
+type Sending = {
+  readonly app: App;
+  readonly factor: Factor;
+  readonly template: Template;
+  readonly challenge: string;
+};
+
+async function send(tx: Tx, call: Call, { app, factor, template, challenge }: Sending): Promise<void> {
+  const { keys, now } = call;
+  const order = {
+    to: factor.address,
+    purpose: "ssks.challenge",
+    at: now,
+    expiresAt: new Date(now.getTime() + SESSION_MS),
+    hour: { key: app.id, limit: app.mails_per_hour },
+  };
+  if (factor.type === "SMS") {
+    const [counted] = await Promise.all([
+      updateSmsUsage(tx, app.tenant_id, { appId: app.id, month: monthOf(now), quota: app.sms_quota }),
+      enqueueSms(tx, keys, { ...order, text: smsOf(template.html, challenge) }),
+    ]);
+    if (counted === 0) throw ssksError("sms_quota", "The text messages of the month are used up.");
+    return;
+  }
+  const { markup, text } = mailOf(template.html, challenge);
+  await enqueueMail(tx, keys, { ...order, locale: null, subject: template.subject, text, html: { markup } });
+}

@@ -1,0 +1,48 @@
+import type { Tx } from "../../../platform/db/tx.ts";
+import { isUuid } from "../../../platform/ids/ids.ts";
+import type { Keyring } from "../../../platform/keys/keyring.ts";
+import type { App } from "../app.ts";
+import { ssksError } from "../errors.ts";
+import type { FactorType } from "../factor.ts";
+import { readFactor } from "../factor.ts";
+import { lockSession, type SessionRow } from "../store/sessions.ts";
+import type { FrontCall } from "./acts.ts";
+import { addressOf, takeBudgets } from "./budgets.ts";
+import { factorMac, type GivenFactors } from "./factors.ts";
+
+/** What is kept of a session's id. */
+export function sessionMac(keyring: Keyring, app: Pick<App, "id">, sessionId: string): Buffer {
+  return keyring.mac("session-tokens", `ssks/${app.id}/${sessionId}`);
+}
+
+/** The session of this id, locked; null for one that never was or is over. */
+export async function sessionOf(tx: Tx, front: FrontCall, sessionId: string | undefined): Promise<SessionRow | null> {
+  const { app, call } = front;
+  if (sessionId === undefined || !isUuid(sessionId)) return null;
+  const mac = sessionMac(call.services.keyring, app, sessionId);
+  return lockSession(tx, app.tenant_id, { appId: app.id, sessionMac: mac, now: call.now });
+}
+
+/** 122 random bits are not guessed; those who try are held back all the same, and counted. */
+export async function refuseUnknownSession(front: FrontCall): Promise<never> {
+  const { app, call } = front;
+  await takeBudgets(call.services.db, app, [
+    { limit: "challenges_per_address", whom: [addressOf(call.remoteAddress)] },
+  ]);
+  throw ssksError("session_not_found", "There is no such session.");
+}
+
+/** Whether the factor that a request names, if it names one, is that of the session. */
+export function isFactorOf(front: FrontCall, session: SessionRow, given: GivenFactors): boolean {
+  const named = [given.auth_factor, given.email === null || given.email === undefined ? null : mailFactor(given.email)];
+  return named.every((one) => one === null || one === undefined || isSame(front, session, one));
+}
+
+function mailFactor(value: string): { type: FactorType; value: string } {
+  return { type: "EM", value };
+}
+
+function isSame({ app, call }: FrontCall, session: SessionRow, given: { type: FactorType; value: string }): boolean {
+  const factor = readFactor(given.type, given.value);
+  return factor !== null && factorMac(call.services.keyring, app, factor).equals(session.factor_mac);
+}

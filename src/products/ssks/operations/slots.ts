@@ -1,0 +1,80 @@
+import { platformError } from "../../../platform/errors/platform-errors.ts";
+import { uuid } from "../../../platform/ids/ids.ts";
+import { ssksError } from "../errors.ts";
+import type { SlotPushRequest, SlotSearchRequest } from "../schema.ts";
+import { findSlot, insertSlot, type SlotName } from "../store/slots.ts";
+import { noteFront, type FrontCall } from "./acts.ts";
+import { addressOf, takeBudgets } from "./budgets.ts";
+import { openRecord, sealRecord } from "./records.ts";
+
+/** Stores a slot of a user in place of the one under this secret. Whoever knows the application may: nobody is asked who. */
+export async function pushSlot(front: FrontCall, request: SlotPushRequest): Promise<{ id: string }> {
+  refuseOtherApp(front, request.app_id);
+  const { app, keys, call } = front;
+  const { user_id: userId } = request;
+  const address = addressOf(call.remoteAddress);
+  await takeBudgets(call.services.db, app, [
+    { limit: "pushes_per_user_and_address", whom: [app.id, userId, address] },
+    { limit: "pushes_per_user", whom: [app.id, userId] },
+    { limit: "pushes_per_address", whom: [address] },
+    { limit: "pushes_per_app", whom: [app.id] },
+  ]);
+  const name = nameOf(front, request);
+  const row = {
+    ...name,
+    ...sealRecord(keys, request.data_b64, contextOf(name)),
+    id: uuid(),
+    most: app.slots_per_user,
+    now: call.now,
+  };
+  const id = await call.services.db.tenant(app.tenant_id, async (tx) => {
+    const stored = await insertSlot(tx, app.tenant_id, row);
+    await noteFront(tx, front, { operation: "pushSlot", userId, outcome: stored === null ? "denied" : "success" });
+    return stored;
+  });
+  if (id === null) throw ssksError("too_many_slots", "This user has as many slots as one may have.");
+  return { id };
+}
+
+/** Gives a slot to who knows its secret. What is not found counts against user and address; what is found does not. */
+export async function searchSlot(front: FrontCall, request: SlotSearchRequest): Promise<{ data_b64: string }> {
+  refuseOtherApp(front, request.app_id);
+  const { app, keys, call } = front;
+  const { user_id: userId } = request;
+  const address = addressOf(call.remoteAddress);
+  // Taken before the look: of guesses made at once, those beyond the budget are not looked at.
+  const taken = await takeBudgets(call.services.db, app, [
+    { limit: "searches_per_user_and_address", whom: [app.id, userId, address] },
+    { limit: "searches_per_user", whom: [app.id, userId] },
+    { limit: "searches_per_address", whom: [address] },
+    { limit: "searches_per_app", whom: [app.id] },
+  ]);
+  const name = nameOf(front, request);
+  const row = await call.services.db.tenant(app.tenant_id, async (tx) => {
+    const found = await findSlot(tx, app.tenant_id, name);
+    const isFound = found !== null && found.wrapped_key !== null;
+    await noteFront(tx, front, { operation: "searchSlot", userId, outcome: isFound ? "success" : "denied" });
+    return found;
+  });
+  if (row === null) throw ssksError("password_user_not_found", "Nothing is stored for this user.");
+  const { wrapped_key: wrappedKey, sealed_data: sealedData } = row;
+  if (wrappedKey === null || sealedData === null) throw ssksError("password_wrong", "Nothing is stored under this.");
+  await taken.giveBack();
+  return { data_b64: openRecord(keys, { wrappedKey, sealedData }, contextOf(name)) };
+}
+
+function nameOf({ app, call }: FrontCall, { user_id: userId, secret }: SlotSearchRequest): SlotName {
+  const secretMac = call.services.keyring.mac("password-secrets", JSON.stringify([app.id, userId, secret]));
+  return { appId: app.id, userId, secretMac };
+}
+
+function contextOf({ appId, userId, secretMac }: SlotName): string {
+  return `ssks/${appId}/slot/${secretMac.toString("hex")}/${userId}`;
+}
+
+function refuseOtherApp({ app }: FrontCall, named: string): void {
+  if (named === app.id) return;
+  throw platformError("validation_failed", "The body is not valid.", {
+    fields: [{ parameter: "app_id", reason: "must be the application of the header" }],
+  });
+}

@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { openMailbox, type Mailbox } from "../support/mailbox.ts";
+import { demoTenant, newPerson, signIn } from "../support/people.ts";
+import { clientOf, eventually, expected, expectedProblem, type Client, type Json } from "../support/secufile-client.ts";
+import { startTestServer } from "../support/server.ts";
+import { demoSsks, newUser, ssksClientOf, type SsksClient } from "../support/ssks-client.ts";
+import { tabellion } from "../support/tabellion-command.ts";
+
+const NOBODY = "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
+const APPS = "/v1/ssks/apps";
+
+describe("applications of SSKS", () => {
+  let server: Awaited<ReturnType<typeof startTestServer>>;
+  let mailbox: Mailbox;
+  let demo: SsksClient & { token: string };
+  let api: Client;
+  let operator: Client;
+  before(async () => {
+    mailbox = await openMailbox();
+    server = await startTestServer(mailbox.env);
+    demo = await demoSsks(server);
+    api = clientOf(server.origin, demo.token);
+    operator = clientOf(server.origin, server.operatorToken);
+  });
+  after(async () => {
+    await server.remove();
+    await mailbox.close();
+  });
+
+  const check = (client: SsksClient, apiKey: string): Promise<{ status: number }> =>
+    client.back("/strict/back/identity_check/", { user_id: "x" }, { "x-seald-apikey": apiKey });
+
+  test("SK-01 SK-45 SK-47 the demo start makes a test application whose id and key work at the server's own address", async () => {
+    const { data } = expected(await api.get(APPS), 200);
+    assert.deepEqual([data.length, data[0].app_id, data[0].environment], [1, demo.appId, "test"]);
+    expected(await demo.back("/tmr/back/identity_check/", { user_id: "x" }), 200);
+  });
+
+  test("an application is made, looked at, changed and deleted with all that is its own", async () => {
+    const made = expected(await api.post(APPS, { name: "portal" }), 201);
+    assert.deepEqual([made.environment, made.sms_sent, made.audit_users], ["production", 0, "hashed"]);
+    const key = expected(await api.post(`${APPS}/${made.app_id}/keys`), 201).api_key;
+    const client = ssksClientOf(server.origin, made.app_id, key);
+    const user = newUser();
+    const order = { ...user, create_user: true, template: "$$CHALLENGE$$" };
+    expected(await client.back("/tmr/back/challenge_send/", { ...order, fake_otp: true }), 406);
+    const limits = { sends_per_user: { burst: 1, every_seconds: 3_600 } };
+    const change = { environment: "staging", name: "renamed", limits };
+    const changed = expected(await api.call("PATCH", `${APPS}/${made.app_id}`, { body: change }), 200);
+    assert.deepEqual(changed, { ...made, ...change });
+    assert.deepEqual(expected(await api.get(`${APPS}/${made.app_id}`), 200), changed);
+    expected(await client.back("/tmr/back/challenge_send/", { ...order, fake_otp: true }), 200);
+    expected(await client.back("/tmr/back/challenge_send/", { ...order, fake_otp: true }), 429);
+    expected(await api.call("DELETE", `${APPS}/${made.app_id}`), 204);
+    expectedProblem(await api.get(`${APPS}/${made.app_id}`), 404, "app_not_found");
+    assert.equal((await check(client, key)).status, 401);
+    expected(await client.front("/push/", null, { app_id: made.app_id, user_id: "x", secret: "s", data_b64: "" }), 401);
+  });
+
+  test("a key is shown once, replaced with an overlap, and refused once it is revoked", async () => {
+    const { app_id } = expected(await api.post(APPS, { name: "keys", environment: "test" }), 201);
+    const client = ssksClientOf(server.origin, app_id, "");
+    const keys = `${APPS}/${app_id}/keys`;
+    const first = expected(await api.post(keys, { name: "first" }), 201);
+    assert.match(first.api_key, /^ska_test_/);
+    const second = expected(await api.post(`${keys}/${first.key_id}/rotate`, { overlap_seconds: 3_600 }), 201);
+    for (const key of [first, second]) assert.equal((await check(client, key.api_key)).status, 200);
+    const listed: { data: Json[] } = expected(await api.get(keys), 200);
+    assert.deepEqual(
+      listed.data.map((key) => [key.key_id, key.status]),
+      [first, second].map((key) => [key.key_id, "active"]),
+    );
+    assert.ok(!JSON.stringify(listed).includes(first.api_key));
+    expected(await api.call("DELETE", `${keys}/${first.key_id}`), 204);
+    assert.equal((await check(client, first.api_key)).status, 401);
+    assert.equal((await check(client, second.api_key)).status, 200);
+    expectedProblem(await api.post(`${keys}/${first.key_id}/rotate`), 409, "key_ended");
+    const third = expected(await api.post(`${keys}/${second.key_id}/rotate`, { overlap_seconds: 0 }), 201);
+    assert.equal((await check(client, second.api_key)).status, 401);
+    assert.equal((await check(client, third.api_key)).status, 200);
+    expectedProblem(await api.call("DELETE", `${keys}/tok_01KB2Q6V9XJ4M8T3RZ5C7D1E0F`), 404, "key_not_found");
+    expectedProblem(await clientOf(server.origin, third.api_key).get(APPS), 401, "unauthorized");
+    expectedProblem(await clientOf(server.origin, server.apiKey).get(APPS), 401, "unauthorized");
+  });
+
+  test("templates are kept, one of them as the default, and deleted", async () => {
+    const { app_id } = expected(await api.post(APPS, { name: "templates" }), 201);
+    const templates = `${APPS}/${app_id}/templates`;
+    const [one, two] = [
+      expected(await api.post(templates, { name: "one", html: "1", is_default: true }), 201),
+      expected(await api.post(templates, { name: "two", html: "2", is_default: true }), 201),
+    ];
+    const defaults = async (): Promise<Json[]> => {
+      const { data }: { data: Json[] } = expected(await api.get(templates), 200);
+      return data.filter((each) => each.is_default === true);
+    };
+    assert.deepEqual(
+      (await defaults()).map((each) => each.template_id),
+      [two.template_id],
+    );
+    const path = `${templates}/${one.template_id}`;
+    const changed = expected(await api.call("PATCH", path, { body: { is_default: true, subject: "S" } }), 200);
+    assert.deepEqual(changed, { ...one, subject: "S" });
+    assert.deepEqual(
+      (await defaults()).map((each) => each.template_id),
+      [one.template_id],
+    );
+    expected(await api.call("DELETE", path), 204);
+    expectedProblem(await api.call("DELETE", path), 404, "template_not_found");
+  });
+
+  test("one organisation's applications do not exist for another, nor for a token without the scope", async () => {
+    const { tenant_id } = expected(await operator.post("/v1/tenants", { name: "stranger" }), 201);
+    const made = expected(await operator.post(`/v1/tenants/${tenant_id}/ssks-tokens`, { name: "first" }), 201);
+    const stranger = clientOf(server.origin, made.token);
+    assert.deepEqual(expected(await stranger.get(APPS), 200).data, []);
+    for (const [method, path, body] of [
+      ["GET", "", undefined],
+      ["PATCH", "", { name: "mine" }],
+      ["DELETE", "", undefined],
+      ["POST", "/keys", {}],
+      ["GET", "/keys", undefined],
+      ["POST", "/templates", { name: "x", html: "x" }],
+      ["GET", "/templates", undefined],
+    ] as const) {
+      const answer = await stranger.call(method, `${APPS}/${demo.appId}${path}`, body === undefined ? {} : { body });
+      expectedProblem(answer, 404, "app_not_found");
+    }
+    const narrow = expected(await stranger.post("/v1/ssks/tokens", { name: "n", scopes: ["apps:read"] }), 201);
+    expectedProblem(await clientOf(server.origin, narrow.token).post(APPS, { name: "x" }), 403, "insufficient_scope");
+    expectedProblem(await stranger.post(APPS, { name: "" }), 422, "validation_failed");
+    expected(await operator.call("DELETE", `/v1/tenants/${tenant_id}`), 204);
+    expectedProblem(await stranger.get(APPS), 401, "unauthorized");
+  });
+
+  test("a member manages applications as the role allows", async () => {
+    const tenantId = await demoTenant(server.database.superUrl);
+    const owner = await newPerson(server, mailbox, { tenantId, role: "owner" });
+    const reader = await newPerson(server, mailbox, { tenantId, role: "reader" });
+    const { app_id } = expected(await (await signIn(server.origin, owner)).post(APPS, { name: "by an owner" }), 201);
+    const reading = await signIn(server.origin, reader);
+    expected(await reading.get(`${APPS}/${app_id}`), 200);
+    expectedProblem(await reading.call("DELETE", `${APPS}/${app_id}`), 403, "insufficient_scope");
+  });
+
+  test("the command line makes applications, keys and templates, as the organisation and as the operator", async () => {
+    const env = { TABELLION_URL: server.origin, TABELLION_DATA: server.dataDirectory, SSKS_TOKEN: demo.token };
+    const run = async (...args: string[]): Promise<Json> => {
+      const ended = await tabellion(["ssks", ...args, "--json"], env);
+      assert.equal(ended.code, 0, ended.stderr);
+      return JSON.parse(ended.stdout);
+    };
+    const made = await run("app", "create", "by hand", "--environment", "staging", "--sms-quota", "5");
+    assert.deepEqual([made.environment, made.sms_quota], ["staging", 5]);
+    const key = await run("key", "create", made.app_id);
+    const client = ssksClientOf(server.origin, made.app_id, key.api_key);
+    assert.equal((await check(client, key.api_key)).status, 200);
+    const rotated = await run("key", "rotate", made.app_id, key.key_id, "--overlap", "0");
+    assert.equal((await check(client, rotated.api_key)).status, 200);
+    await run("key", "revoke", made.app_id, rotated.key_id);
+    assert.equal((await check(client, rotated.api_key)).status, 401);
+    assert.equal((await run("key", "list", made.app_id)).length, 2);
+    const limits = '{"pushes_per_user":{"burst":1,"every_seconds":5}}';
+    const set = await run("app", "set", made.app_id, "--audit-users", "clear", "--limits", limits);
+    assert.deepEqual([set.audit_users, JSON.stringify(set.limits)], ["clear", limits]);
+    const file = join(server.dataDirectory, "mail.html");
+    await writeFile(file, "<p>$$CHALLENGE$$</p>");
+    const kept = await run("template", "create", made.app_id, "mail", "--file", file, "--default");
+    assert.equal((await run("template", "list", made.app_id))[0].template_id, kept.template_id);
+    await run("template", "delete", made.app_id, kept.template_id);
+    const tenantId = await demoTenant(server.database.superUrl);
+    const apps: Json[] = await run("app", "list", "--tenant", tenantId);
+    assert.equal(apps.filter((app) => app.app_id === made.app_id).length, 1);
+    assert.equal((await run("app", "show", made.app_id)).name, "by hand");
+    assert.equal((await tabellion(["ssks", "app", "delete", made.app_id], env)).code, 2);
+    await run("app", "delete", made.app_id, "--yes");
+    const missing = await tabellion(["ssks", "app", "show", NOBODY], { ...env, SSKS_TOKEN: "" });
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /SSKS_TOKEN is not set/);
+  });
+
+  test("the published document tells of the contract's own headers and failures, and of tokens beside them", async () => {
+    const document = (await (await fetch(`${server.origin}/v1/ssks/openapi.json`)).json()) as Json;
+    assert.match(document.openapi, /^3\.1/);
+    const send = document.paths["/tmr/back/challenge_send/"].post;
+    assert.deepEqual(send.security, [{ appId: [], apiKey: [] }]);
+    assert.ok(!JSON.stringify(send.parameters).includes("Idempotency-Key"));
+    assert.deepEqual(
+      Object.keys(send.responses).filter((status) => ["200", "400", "404", "406", "422", "429"].includes(status)),
+      ["200", "400", "404", "406", "429"],
+    );
+    assert.deepEqual(document.paths["/tmr/front/search/"].post.security, [{ appId: [], session: [] }]);
+    assert.deepEqual(document.paths["/search/"].post.security, [{ appId: [] }]);
+    assert.equal(document.components.securitySchemes.apiKey.name, "X-SEALD-APIKEY");
+    assert.deepEqual(document.paths[APPS].get.security, [{ bearer: ["apps:read"] }]);
+    const french = (await (await fetch(`${server.origin}/v1/ssks/openapi.json?lang=fr`)).json()) as Json;
+    assert.notEqual(french.info.description, document.info.description);
+    for (const path of ["reference", "reference.css", "openapi.yaml", "postman.json"]) {
+      assert.equal((await fetch(`${server.origin}/v1/ssks/${path}`)).status, 200, path);
+    }
+  });
+
+  test("an Idempotency-Key means nothing at the published paths: each call is one", async () => {
+    const user = newUser();
+    const order = { ...user, create_user: true, template: "$$CHALLENGE$$" };
+    const headers = { "idempotency-key": "6f1c1c52-0f0e-4b7e-9f0a-2d6b7d9d5c11" };
+    const sessions = [
+      expected(await demo.back("/tmr/back/challenge_send/", order, headers), 200).session_id,
+      expected(await demo.back("/tmr/back/challenge_send/", order, headers), 200).session_id,
+      expected(await demo.back("/tmr/back/challenge_send/", order, { "idempotency-key": "no uuid" }), 200).session_id,
+    ];
+    assert.equal(new Set(sessions).size, 3);
+  });
+
+  test("a message by telephone holds the challenge, also where the template has no place for it", async () => {
+    const folder = join(server.dataDirectory, "outbox");
+    const send = async (template: string, value: string): Promise<string> => {
+      const order = {
+        user_id: value,
+        auth_factor: { type: "SMS", value },
+        create_user: true,
+        force_auth: true,
+        template,
+      };
+      expected(await demo.back("/tmr/back/challenge_send/", order), 200);
+      return eventually(`the message to ${value}`, async () => {
+        for (const name of await readdir(folder).catch(() => [])) {
+          const text = await readFile(join(folder, name), "utf8");
+          if (text.startsWith(`To: ${value}\n`)) return text.split("\n\n").slice(1).join("\n\n").trim();
+        }
+        return null;
+      });
+    };
+    assert.match(await send("<p>Code&nbsp;: <b>$$CHALLENGE$$</b></p>", "+12065550101"), /^Code\u00a0: [a-z2-9]{8}$/);
+    assert.match(await send("<p>nothing</p>", "+12065550102"), /^Your verification code: [a-z2-9]{8}$/);
+  });
+});
