@@ -6,6 +6,7 @@
 import { checkAgeFile, checkAgeRelease } from "./interop/age.ts";
 import { checkPublishedExample } from "./interop/curl.ts";
 import { checkGeneratedClient } from "./interop/generated-client.ts";
+import { checkKeyStoragePage } from "./interop/key-storage-page.ts";
 import { checkPostmanCollection } from "./interop/newman.ts";
 import { checkOnPostgres15 } from "./interop/postgres15.ts";
 import { checkAgainstDocument } from "./interop/schemathesis.ts";
@@ -28,6 +29,7 @@ const checks: Readonly<Record<string, () => Promise<string>>> = {
   "schemathesis: answers are as the document says, SF-36": () =>
     checkAgainstDocument(target, isLong ? "long" : "short"),
   "chromium: the pages for signers, SF-20 SF-49": checkSigningPages,
+  "chromium: key storage from a page of another origin, SK-46": () => checkKeyStoragePage(target),
   "postgresql 15: the suite's database tests": checkOnPostgres15,
 };
 

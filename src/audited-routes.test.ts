@@ -8,17 +8,25 @@ import { createPeople } from "./platform/sessions/people.ts";
 import type { Product, Services } from "./platform/product.ts";
 import { secufile } from "./products/secufile/product.ts";
 import { secufileRoleScopes, secufileScopes } from "./products/secufile/scopes.ts";
+import { ssks } from "./products/ssks/product.ts";
+import { ssksRoleScopes, ssksScopes } from "./products/ssks/scopes.ts";
 import { openMailbox, type Mailbox } from "../test/support/mailbox.ts";
 import { demoTenant, newPerson, signIn, type Person } from "../test/support/people.ts";
 import { clientOf, expected, look, withScopes, type Client } from "../test/support/secufile-client.ts";
 import { startTestServer } from "../test/support/server.ts";
+import { demoSsks } from "../test/support/ssks-client.ts";
 
 /** Only handlers look at what a server is made of, and no request is handled here. */
 // oxlint-disable-next-line typescript/no-unsafe-assignment -- a clock is all that is needed, by the line above
 const nothing: Services & TokenCheck = Object.assign(Object.create(null), { clock: systemClock });
 const products: readonly Product[] = [
   secufile(nothing, nothing),
-  administration(nothing, { secufile: secufileScopes }, createPeople(nothing, { secufile: secufileRoleScopes })),
+  ssks(nothing, nothing),
+  administration(
+    nothing,
+    { secufile: secufileScopes, ssks: ssksScopes },
+    createPeople(nothing, { secufile: secufileRoleScopes, ssks: ssksRoleScopes }),
+  ),
 ];
 
 /** One request to one path of one route. */
@@ -65,6 +73,14 @@ describe("every authenticated request is on record", () => {
     const full = clientOf(server.origin, server.apiKey);
     const whole = (): Client => full;
     const operator = clientOf(server.origin, server.operatorToken);
+    const demo = await demoSsks(server);
+    const manager = clientOf(server.origin, demo.token);
+    // At the published paths the application's own headers, elsewhere a token.
+    const storage: Client = {
+      ...manager,
+      call: (method, path, options = {}) =>
+        path.startsWith("/v1/") ? manager.call(method, path, options) : demo.back(path, options.body ?? {}),
+    };
     const narrow = new Map<string, Client>();
     for (const scope of ["documents:read", "webhooks:read"]) narrow.set(scope, await withScopes(full, [scope]));
     drives = products.flatMap((product) =>
@@ -73,7 +89,7 @@ describe("every authenticated request is on record", () => {
           const to = { operation: `${product.name}.${route.operation}`, method: route.method, path: pathOf(template) };
           const forOperator = route.scopes?.includes("operator") === true;
           const platform = forOperator ? () => operator : () => member;
-          const able = product.name === "platform" ? platform : whole;
+          const able = { platform, ssks: () => storage }[product.name] ?? whole;
           const other = [...narrow].find(([scope]) => route.scopes?.includes(scope) !== true)?.[1] ?? full;
           const unable = (): Client => other;
           const hasBody = route.body?.kind === "json";

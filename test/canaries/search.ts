@@ -13,7 +13,8 @@ export type Search = {
 
 type Pattern = { readonly bytes: Buffer; readonly canary: Canary; readonly form: string };
 
-const MIN_PATTERN_BYTES = 10;
+/** Eight letters of a challenge are found nowhere by chance; shorter ones would be. */
+const MIN_PATTERN_BYTES = 8;
 const HEAD_BYTES = 4;
 const FILTER_BITS = 22;
 /** Spreads heads over the filter: 2^32 divided by the golden ratio. */

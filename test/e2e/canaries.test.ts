@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { plantKeyStorage } from "../canaries/key-storage.ts";
 import { searchFiles, searchTables, superuserOf } from "../canaries/places.ts";
 import { Planter } from "../canaries/planting.ts";
 import { formsOf, searchFor, summaryOf, type Canary, type Search } from "../canaries/search.ts";
@@ -70,6 +71,7 @@ describe("secrets that were planted through every door", () => {
     await planter.webhooks(64, `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`);
     await planter.contents(70);
     await plantSignatures(planter, server, { mailbox, gateway }, 12);
+    await plantKeyStorage(planter, server, { mailbox, gateway }, 12);
     search = searchFor(planter.canaries);
   });
 
@@ -132,8 +134,8 @@ describe("secrets that were planted through every door", () => {
   });
 
   test("the mails went out by the relay's login and signed, the codes by the gateway's token", () => {
-    assert.ok(mailbox.mails.length >= 12 + 6 + 4, `${mailbox.mails.length} mails`);
-    assert.ok(gateway.received.length >= 6);
+    assert.ok(mailbox.mails.length >= 12 + 6 + 4 + 6, `${mailbox.mails.length} mails`);
+    assert.ok(gateway.received.length >= 6 + 6);
     assert.match(gateway.received[0]?.headers.authorization ?? "", /^Bearer sms-/);
   });
 

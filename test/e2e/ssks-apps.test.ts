@@ -227,7 +227,8 @@ describe("applications of SSKS", () => {
       };
       expected(await demo.back("/tmr/back/challenge_send/", order), 200);
       return eventually(`the message to ${value}`, async () => {
-        for (const name of await readdir(folder).catch(() => [])) {
+        const names = await readdir(folder).catch(() => []);
+        for (const name of names.filter((each) => each.endsWith(".txt"))) {
           const text = await readFile(join(folder, name), "utf8");
           if (text.startsWith(`To: ${value}\n`)) return text.split("\n\n").slice(1).join("\n\n").trim();
         }

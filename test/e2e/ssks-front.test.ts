@@ -103,9 +103,11 @@ describe("SSKS as an application's pages see it", () => {
     assert.equal(answers.filter(({ status }) => status === 403).length, 2);
     assert.equal(answers.filter(({ status }) => status === 404).length, 14);
     assert.equal(said(await attempt("aaaaaaaa"), 404), '{"model":"TMRSession"}');
-    const trail = (await audited("validateChallenge")).filter(({ outcome }) => outcome === "denied").slice(-5);
+    const denied = (await audited("validateChallenge")).filter(({ outcome }) => outcome === "denied");
+    const whose = denied.find(({ details }) => details.tries === 5)?.details.user;
+    const tries = denied.filter(({ details }) => details.user === whose).map(({ details }) => Number(details.tries));
     assert.deepEqual(
-      trail.map(({ details }) => details.tries),
+      tries.toSorted((a, b) => a - b),
       [1, 2, 3, 4, 5],
     );
   });
@@ -311,13 +313,14 @@ describe("SSKS as an application's pages see it", () => {
       server.database.superUrl,
       "select action, actor_type, event from platform.audit_events where action like 'ssks.%' order by id desc limit 6",
     );
-    assert.deepEqual(rows.map(({ action, actor_type: actor }) => `${actor} ${action}`).toReversed(), [
+    const told: string[] = rows.map(({ action, actor_type: actor }) => `${actor} ${action}`);
+    assert.deepEqual(told.toSorted(), [
       "token ssks.sendChallenge",
-      "visitor ssks.validateChallenge",
       "visitor ssks.pushIdentity",
-      "visitor ssks.searchIdentity",
       "visitor ssks.pushSlot",
+      "visitor ssks.searchIdentity",
       "visitor ssks.searchSlot",
+      "visitor ssks.validateChallenge",
     ]);
     const events = rows.map(({ event }) => JSON.parse(event));
     assert.equal(new Set(events.map(({ details }) => details.user)).size, 1);
