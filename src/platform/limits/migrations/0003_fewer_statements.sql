@@ -1,0 +1,58 @@
+-- The functions of 0002 in fewer statements; they take and give back what those did.
+
+-- Takes one from each bucket, or from none: bucket i holds p_bursts[i], and one of them runs out every p_every_us[i]. Answers 0,
+-- or the microseconds until all of them have room. The rows are locked in the order of their hashes; one that
+-- somebody changed while this take waited for it is read again, so takes of one key are in order, whichever process sent them.
+create or replace function platform.take_from_buckets(
+  p_hashes bytea[], p_bursts integer[], p_every_us bigint[], p_is_buffered boolean
+) returns bigint language plpgsql as $$
+declare
+  v_found integer;
+  v_wait interval;
+begin
+  if p_is_buffered then
+    -- For the whole transaction: true only when this call is all of it.
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
+  loop
+    with locked as materialized (
+      select b.key_hash, b.empty_at - clock_timestamp() as owed
+        from platform.rate_buckets b where b.key_hash = any(p_hashes) order by b.key_hash for update
+    )
+    select count(*), max(greatest(l.owed, '0') - make_interval(secs => a.every_us / 1000000.0) * (a.burst - 1))
+      into v_found, v_wait
+      from locked l
+      join unnest(p_hashes, p_bursts, p_every_us) as a(hash, burst, every_us) on a.hash = l.key_hash;
+    exit when v_found = cardinality(p_hashes);
+    insert into platform.rate_buckets (key_hash, empty_at)
+      select hash, '1970-01-01' from unnest(p_hashes) as hash order by hash on conflict do nothing;
+  end loop;
+  if v_wait > interval '0' then
+    return greatest(1, ceil(extract(epoch from v_wait) * 1000000)::bigint);
+  end if;
+  update platform.rate_buckets b
+     set empty_at = greatest(b.empty_at, clock_timestamp()) + make_interval(secs => a.every_us / 1000000.0)
+    from unnest(p_hashes, p_every_us) as a(hash, every_us)
+   where b.key_hash = a.hash;
+  return 0;
+end $$;
+
+-- Gives one back to each bucket; answers how many of them there are.
+create or replace function platform.give_back_to_buckets(p_hashes bytea[], p_every_us bigint[], p_is_buffered boolean)
+returns integer language plpgsql as $$
+declare
+  v_count integer;
+begin
+  if p_is_buffered then
+    perform set_config('synchronous_commit', 'off', true);
+  end if;
+  with locked as materialized (
+    select b.key_hash from platform.rate_buckets b where b.key_hash = any(p_hashes) order by b.key_hash for update
+  )
+  update platform.rate_buckets b set empty_at = b.empty_at - make_interval(secs => a.every_us / 1000000.0)
+    from locked l
+    join unnest(p_hashes, p_every_us) as a(hash, every_us) on a.hash = l.key_hash
+   where b.key_hash = l.key_hash;
+  get diagnostics v_count = row_count;
+  return v_count;
+end $$;
