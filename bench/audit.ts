@@ -153,7 +153,7 @@ async function measureProofs(): Promise<void> {
   const open = openTilesOf(size).flatMap((place) => tiles.get(`${place.level}/${place.index}`) ?? []);
   const root = new TileWriter(size, open).root();
   const signer = noteSigner("log.bench/audit/ten_01KB2Q6V9XJ4M8T3RZ5C7D1E0F", randomBytes(32));
-  const checkpoint = signCheckpoint(signer, { size, root });
+  const checkpoint = signCheckpoint([signer], { size, root });
   const reader = (): TreeReader =>
     new TreeReader(async (level, index) => tiles.get(`${level}/${index}`)?.hashes ?? Buffer.alloc(0));
   let bytes = 0;

@@ -7,6 +7,7 @@ import type { Method } from "./platform/http/route.ts";
 import { createPeople } from "./platform/sessions/people.ts";
 import type { Product, Services } from "./platform/product.ts";
 import { secufile } from "./products/secufile/product.ts";
+import { rotateEvidenceKey } from "./products/secufile/operations/evidence.ts";
 import { secufileRoleScopes, secufileScopes } from "./products/secufile/scopes.ts";
 import { ssks } from "./products/ssks/product.ts";
 import { ssksRoleScopes, ssksScopes } from "./products/ssks/scopes.ts";
@@ -26,6 +27,7 @@ const products: readonly Product[] = [
     nothing,
     { secufile: secufileScopes, ssks: ssksScopes },
     createPeople(nothing, { secufile: secufileRoleScopes, ssks: ssksRoleScopes }),
+    rotateEvidenceKey,
   ),
 ];
 

@@ -47,6 +47,7 @@ import { createPeople } from "./platform/sessions/people.ts";
 import { listTenantIds } from "./platform/tenants/store.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
+import { rotateEvidenceKey } from "./products/secufile/operations/evidence.ts";
 import { secufile } from "./products/secufile/product.ts";
 import { secufileRoleScopes, secufileScopes } from "./products/secufile/scopes.ts";
 import { ssks } from "./products/ssks/product.ts";
@@ -120,7 +121,7 @@ async function bootInto(stops: Stops, config: Config, log: Log): Promise<Omit<Ru
   const products: readonly Product[] = [
     secufile(services, withMembers(tokenCheck, people.memberCheck, "secufile")),
     ssks(services, withMembers(tokenCheck, people.memberCheck, "ssks")),
-    administration(services, { secufile: secufileScopes, ssks: ssksScopes }, people),
+    administration(services, { secufile: secufileScopes, ssks: ssksScopes }, people, rotateEvidenceKey),
   ];
   if (config.role !== "api") await startWork(stops, services, products);
   if (config.role === "worker") return { services, origin: null, demoTenantId: null };

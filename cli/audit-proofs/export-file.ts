@@ -37,9 +37,10 @@ type Head = {
 /**
  * Checks an export with proofs, line by line: the checkpoint's signature, each record against its leaf and each leaf against
  * the one root, the order and, where no filter was given, that no index is missing, and at the end the signature over every
- * byte. Throws `ExportError` at the first fault. `pinned` is the verifier key that the reader trusts.
+ * byte. Throws `ExportError` at the first fault. `pinned` are the verifier keys that the reader trusts; with none the one that
+ * the export names is taken.
  */
-export async function verifyExport(source: AsyncIterable<Buffer>, pinned: string | null): Promise<Verified> {
+export async function verifyExport(source: AsyncIterable<Buffer>, pinned: readonly string[]): Promise<Verified> {
   const hash = createHash("sha256");
   let head: Head | null = null;
   let isOver = false;
@@ -89,13 +90,13 @@ function parse(text: string, fault: Fault): Record<string, unknown> {
   throw fault("is no JSON object");
 }
 
-function readHead(value: Readonly<Record<string, unknown>>, pinned: string | null, fault: Fault): Head {
+function readHead(value: Readonly<Record<string, unknown>>, pinned: readonly string[], fault: Fault): Head {
   const { type, version, key, checkpoint: note, filters, from } = value;
   if (type !== HEADER_TYPE || version !== 1) throw fault("is not the head of an export with proofs");
   if (typeof key !== "string" || typeof note !== "string" || !isRecord(filters)) throw fault("the head lacks a part");
   if (typeof from !== "number" || !Number.isSafeInteger(from) || from < 0) throw fault("the head lacks a part");
-  if (pinned !== null && key !== pinned)
-    throw fault(`the export names the key ${key}, which is not the one given by --key`);
+  if (pinned.length > 0 && !pinned.includes(key))
+    throw fault(`the export names the key ${key}, which is none of those given by --key`);
   const verifier = readVerifier(key);
   if (verifier === null) throw fault("the verifier key cannot be read");
   const checkpoint = openCheckpoint(note, verifier);

@@ -15,6 +15,11 @@ export function leafOf(salt: Uint8Array, event: string): Buffer {
   return sha256(LEAF, sha256(salt, Buffer.from(event, "utf8")));
 }
 
+/** The leaf of a signed checkpoint in the log above all logs, whose entries are hashes of checkpoints. */
+export function leafOfCheckpoint(note: string): Buffer {
+  return sha256(LEAF, sha256(Buffer.from(note, "utf8")));
+}
+
 /**
  * The root that a tree of `size` leaves must have for `leaf` to stand at `index` of it (RFC 9162, section 2.1.3.2), or null
  * when the path cannot be one of such a tree.

@@ -1,14 +1,15 @@
-import { createReadStream, createWriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { once } from "node:events";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { isRecord } from "../answer.ts";
-import { ExportError, verifyExport } from "../audit-proofs/export-file.ts";
 import { listAll } from "../client.ts";
 import { CommandError, jsonOption, UsageError, type Action, type Given, type Group, type Option } from "../command.ts";
 import { asOperator, asTenant } from "../connection.ts";
-import { card, json, table } from "../output.ts";
+import { json, table } from "../output.ts";
+import { rotateEvidenceKey, rotateKey } from "./audit-keys.ts";
 import { stream } from "./audit-stream.ts";
+import { verify, verifyProofAction } from "./audit-verify.ts";
 
 const AUDIT = "/v1/secufile/audit";
 const FORMATS = ["jsonl", "csv", "cef", "ocsf", "rfc5424"];
@@ -109,35 +110,6 @@ async function* dataOf(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<string>
   }
 }
 
-const verify: Action = {
-  summary: "Verify an export with proofs, without any server.",
-  details: `Checks the signed checkpoint, every record against it, the order, and the signature over the whole file. Without
---key the key in the file itself is trusted, which shows only that the file is whole: get the key once from the server
-(GET /v1/secufile/audit/log/key) over a way that you trust, and give it each time.`,
-  takes: ["file"],
-  options: {
-    key: { type: "string", value: "VKEY", meaning: "The log's verifier key, <origin>+<hash>+<base64>." },
-    ...jsonOption,
-  },
-  async run(given, surroundings) {
-    const [file = ""] = given.names;
-    const key = given.text("key") ?? null;
-    try {
-      const found = await verifyExport(createReadStream(file), key);
-      if (key === null) {
-        surroundings.stderr.write(`tabellion: warning: trusted the key that the file names: ${found.key}\n`);
-      }
-      surroundings.stdout.write(given.has("json") ? json(found) : `${file} is as the log signed it.\n${card(found)}`);
-      return 0;
-    } catch (error) {
-      if (error instanceof ExportError)
-        throw new CommandError(`${file} DOES NOT VERIFY: ${error.message}`, { cause: error });
-      if (error instanceof Error && "syscall" in error) throw new CommandError(error.message, { cause: error });
-      throw error;
-    }
-  },
-};
-
 const refusals: Action = {
   summary: "List what was refused to unknown callers, for the operator.",
   details: "Counted by minute, network and reason. The last seconds may not be there yet.",
@@ -153,7 +125,16 @@ const refusals: Action = {
 
 export const audit: Group = {
   summary: "The audit log: who did what, when and from where.",
-  actions: { list, export: exportAction, verify, stream, refusals },
+  actions: {
+    list,
+    export: exportAction,
+    verify,
+    "verify-proof": verifyProofAction,
+    stream,
+    refusals,
+    "rotate-key": rotateKey,
+    "rotate-evidence-key": rotateEvidenceKey,
+  },
 };
 
 function queryOf(given: Given, more: Readonly<Record<string, string>>): string {

@@ -28,6 +28,12 @@ import {
 
 const MUTATIONS = 3_000;
 
+type LogKeys = {
+  readonly audit: readonly string[];
+  readonly top: readonly string[];
+  readonly validity: { readonly audit: readonly { key: string; signs_until: string | null }[] };
+};
+
 /** Numbers that look random and are the same in every run: the generator that ANSI C gives as an example. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
@@ -129,7 +135,7 @@ describe("exports of the audit log", () => {
   });
 
   test("SF-55 a filtered export verifies, and says what was asked for", async () => {
-    const found = await verifyExport(once(await proved("&bucket=bucket-2")), await key());
+    const found = await verifyExport(once(await proved("&bucket=bucket-2")), [await key()]);
     assert.deepEqual(found.filters, { bucket: "bucket-2" });
     assert.equal(found.records, 10);
   });
@@ -142,7 +148,7 @@ describe("exports of the audit log", () => {
       const at = next(bytes.length);
       const changed = Buffer.from(bytes);
       changed[at] = (changed[at] ?? 0) ^ (1 << next(8));
-      for (const pinned of [vkey, null]) {
+      for (const pinned of [[vkey], []]) {
         await assert.rejects(verifyExport(once(changed), pinned), ExportError, `bit at ${at}`);
       }
     }
@@ -151,10 +157,10 @@ describe("exports of the audit log", () => {
   test("SF-55 a line that is dropped, doubled or moved, and a file that is cut off, are found", async () => {
     const bytes = await proved();
     const vkey = await key();
-    await verifyExport(once(bytes), vkey);
+    await verifyExport(once(bytes), [vkey]);
     const lines = bytes.toString("utf8").split(/(?<=\n)/);
     const refused = (changed: readonly string[], what: string) =>
-      assert.rejects(verifyExport(once(Buffer.from(changed.join(""))), vkey), ExportError, what);
+      assert.rejects(verifyExport(once(Buffer.from(changed.join(""))), [vkey]), ExportError, what);
     for (let place = 0; place < lines.length; place++) {
       await refused(lines.toSpliced(place, 1), `without line ${place}`);
       await refused(lines.toSpliced(place, 0, lines[place] ?? ""), `line ${place} twice`);
@@ -164,7 +170,7 @@ describe("exports of the audit log", () => {
     const next = numbers(56);
     for (let cut = 0; cut < 200; cut++) {
       const end = next(bytes.length);
-      await assert.rejects(verifyExport(once(bytes.subarray(0, end)), vkey), ExportError, `cut at ${end}`);
+      await assert.rejects(verifyExport(once(bytes.subarray(0, end)), [vkey]), ExportError, `cut at ${end}`);
     }
     await refused([...lines, lines.at(-1) ?? ""], "two ends");
     await refused([...lines, "\n"], "something after the end");
@@ -234,6 +240,55 @@ describe("exports of the audit log", () => {
     const { path } = expected(await client.get(`/audit/log/consistency?from=3&to=${size}`), 200);
     assert.ok(path.length > 0);
     expectedProblem(await client.get(`/audit/log/consistency?from=3&to=${size + 10_000}`), 422, "validation_failed");
+  });
+
+  test("an operator rotates the log's key; exports and proofs of before and of after verify with the keys of both", async () => {
+    const operator = { TABELLION_URL: server.origin, TABELLION_OPERATOR_TOKEN: server.operatorToken };
+    const older = await key();
+    const [before_, after_, single, above] = ["before", "after", "proof", "above"].map((name) => join(folder, name));
+    await writeFile(before_ ?? "", await proved());
+    const rotated = await tabellion(["audit", "rotate-key", "--overlap-days", "0", "--json"], operator);
+    assert.equal(rotated.code, 0, rotated.stderr);
+    assert.equal(JSON.parse(rotated.stdout).key_id, "log-2");
+    assert.equal((await tabellion(["audit", "rotate-key", "--overlap-days", "x"], operator)).code, 2);
+    const keys: LogKeys = expected(await client.get("/audit/log/key"), 200);
+    const [newer = ""] = keys.audit;
+    assert.deepEqual(keys.audit, [newer, older]);
+    assert.deepEqual(
+      keys.validity.audit.map((entry) => [entry.key, entry.signs_until === null]),
+      [
+        [newer, true],
+        [older, false],
+      ],
+    );
+    await eventually("the new key signs", async () => {
+      await newDocument(client);
+      await writeFile(after_ ?? "", await proved());
+      return (await command(["audit", "verify", after_ ?? "", "--key", newer])).code === 0 ? true : null;
+    });
+    const both = ["--key", newer, "--key", older];
+    for (const file of [before_, after_])
+      assert.equal((await command(["audit", "verify", file ?? "", ...both])).code, 0);
+    assert.equal((await command(["audit", "verify", before_ ?? "", "--key", newer])).code, 1);
+    assert.equal((await command(["audit", "verify", after_ ?? "", "--key", older])).code, 1);
+    const [record] = expected(await client.get("/audit?limit=1"), 200).data;
+    const proof = expected(await client.get(`/audit/proofs/${record.id}`), 200);
+    await writeFile(single ?? "", JSON.stringify(proof));
+    const checked = await command(["audit", "verify-proof", single ?? "", "--json", ...both]);
+    assert.equal(checked.code, 0, checked.stderr);
+    assert.deepEqual([JSON.parse(checked.stdout).index, checked.stderr], [record.index, ""]);
+    const { size } = JSON.parse(checked.stdout);
+    const top = await eventually("it has its place above", async () => {
+      const got = await client.get(`/audit/log/top/proof?size=${size}`);
+      return got.status === 200 ? got.bytes : null;
+    });
+    await writeFile(above ?? "", top);
+    const [topKey = ""] = keys.top;
+    const proves = await command(["audit", "verify-proof", above ?? "", "--key", topKey, "--json"]);
+    assert.deepEqual([proves.code, JSON.parse(proves.stdout).content], [0, proof.checkpoint]);
+    const foreign = await command(["audit", "verify-proof", above ?? "", "--key", newer]);
+    assert.equal(foreign.code, 1);
+    assert.match(foreign.stderr, /DOES NOT VERIFY/);
   });
 
   test("by the published routes alone: from an event to its log, its checkpoint, the top log and every later top checkpoint", async () => {

@@ -2,7 +2,15 @@ import assert from "node:assert/strict";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { linkIn, openMailbox, type Mailbox } from "../support/mailbox.ts";
-import { clientOf, eventually, expected, storedDocument, type Client, type Json } from "../support/secufile-client.ts";
+import {
+  clientOf,
+  eventually,
+  expected,
+  expectedProblem,
+  storedDocument,
+  type Client,
+  type Json,
+} from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
 import { visitorOf } from "../support/sign-visitor.ts";
 import { checkProof, readCheckpoint, readKey } from "../support/tlog-verifier.ts";
@@ -142,6 +150,49 @@ describe("evidence before a court", () => {
       assert.notDeepEqual(copy, bundle, name);
       assert.notEqual(refusalOf(copy, known), null, name);
     }
+  });
+
+  test("SF-49 after both keys were exchanged, evidence of before and of after verifies by the published keys", async () => {
+    const operator = clientOf(server.origin, server.operatorToken);
+    const { key_id } = expected(await operator.post("/v1/platform/evidence-key/rotate"), 200);
+    const days = { overlap_days: 0 };
+    expected(await operator.post("/v1/platform/log-key/rotate", days), 200);
+    const known = await published();
+    const [older, newer] = known.keys.slice(-2);
+    assert.equal(newer?.["key_id"], key_id);
+    assert.deepEqual([older?.["signs_until"], newer?.["signs_until"]], [newer?.["signs_from"], null]);
+    assert.equal(refusalOf(bundle, known), null);
+    const documentId = await storedDocument(api, Buffer.from("ciphertext"));
+    const email = "eve-of-rotation@example.com";
+    const signers = [{ email, role: "buyer" }];
+    const made = expected(await api.post(`/documents/${documentId}/signatures`, { signers }), 201);
+    const path = linkIn(await mailbox.mailTo(email));
+    await visitorOf(server.origin).send(path, { act: "open" });
+    await visitorOf(server.origin).send(path, { act: "sign", name: "Eve", consent: "yes" });
+    const later = await eventually("a checkpoint of the new key covers it", async () => {
+      const answer = await api.get(`/signatures/${made.signature_id}/evidence.json`);
+      const found: Bundle = JSON.parse(answer.bytes.toString());
+      const isProved = found.records.length === 1 && found.records.every((record) => record.audit.proof !== null);
+      return isProved && found.audit_log_key !== bundle.audit_log_key ? found : null;
+    });
+    assert.deepEqual(
+      later.records.map((record) => record.key_id),
+      [key_id],
+    );
+    assert.equal(refusalOf(later, { ...known, logKey: later.audit_log_key }), null);
+    assert.notEqual(refusalOf(later, known), null, "the old log key signs no more");
+    // The same evidence, asked for again: its proof is against a checkpoint of the new key, its signature of the old.
+    const again: Bundle = JSON.parse(
+      (await api.get(`/signatures/${bundle.signature_id}/evidence.json`)).bytes.toString(),
+    );
+    assert.deepEqual(
+      again.records.map((record) => record.signature),
+      bundle.records.map((record) => record.signature),
+    );
+    assert.equal(refusalOf(again, { ...known, logKey: again.audit_log_key }), null);
+    const log = expected(await api.get("/audit/log/key"), 200);
+    assert.deepEqual(log.audit, [later.audit_log_key, bundle.audit_log_key]);
+    expectedProblem(await api.post("/v1/platform/log-key/rotate", days), 401, "unauthorized");
   });
 
   test("SF-49 evidence names no secret of the signing", () => {

@@ -20,7 +20,7 @@ export function faultlessLogs(eventIds: readonly string[]): FoundLogs {
   const hashes = leaves.map((leaf) => leaf.leaf_hash);
   const checkpoints = [1, leaves.length].map((size) => {
     const root = rootOfLeaves(hashes.slice(0, size));
-    return { size: `${size}`, root, note: signCheckpoint(signers.audit, { size, root }) };
+    return { size: `${size}`, root, note: signCheckpoint([signers.audit], { size, root }) };
   });
   const top = checkpoints.map(({ size, note }, index) => ({
     ...{ index: `${index}`, log_tenant_id: "ten_1", log_size: size },
@@ -28,7 +28,7 @@ export function faultlessLogs(eventIds: readonly string[]): FoundLogs {
   }));
   const topRoot = rootOfLeaves(top.map((leaf) => hashOfLeaf(leaf.entry)));
   const tile = Buffer.concat(hashes);
-  const notes = [signCheckpoint(signers.top, { size: top.length, root: topRoot })];
+  const notes = [signCheckpoint([signers.top], { size: top.length, root: topRoot })];
   return {
     audit: {
       ...{ leaves, checkpoints, tiles: new Map([["0/0", tile]]) },
@@ -42,5 +42,5 @@ export function faultlessLogs(eventIds: readonly string[]): FoundLogs {
 
 /** What a server would have signed that has lost or changed an event since. */
 export function foreignCheckpoint(log: "audit" | "top", size: number): string {
-  return signCheckpoint(noteSigner(`a/${log}`, Buffer.alloc(32, 1)), { size, root: sha256("other") });
+  return signCheckpoint([noteSigner(`a/${log}`, Buffer.alloc(32, 1))], { size, root: sha256("other") });
 }

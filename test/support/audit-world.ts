@@ -9,7 +9,7 @@ import { createTestDatabase, openDatabase, testLog, type TestDatabase } from "./
 import { eventually, look } from "./secufile-client.ts";
 import { seenLogOf, seenTopLogOf, type Query, type SeenLog, type SeenTopLog } from "./log-rows.ts";
 import { readKey, type Verifier } from "./tlog-verifier.ts";
-import { logSigner } from "../../src/platform/audit/log-key.ts";
+import { openLogKeys, originOf } from "../../src/platform/audit/log-key.ts";
 
 export const ORIGIN_HOST = "log.test";
 
@@ -58,7 +58,9 @@ export async function auditWorld(): Promise<AuditWorld> {
         return waiting?.count === "0" ? true : null;
       }).then(() => undefined),
     async verifier(tenantId, log = "audit") {
-      return readKey((await logSigner(context, tenantId, log)).verifierKey);
+      const [newest] = await openLogKeys(context);
+      if (newest === undefined) throw new Error("there is no key");
+      return readKey(newest.signer(await originOf(context, tenantId, log)).verifierKey);
     },
     async close() {
       await db.close();

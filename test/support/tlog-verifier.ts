@@ -56,17 +56,24 @@ export function readKey(text: string): Verifier {
   return { name, id: wanted, key: bytes.subarray(1) };
 }
 
-/** Throws unless the note is a checkpoint with a good signature of this key, in its one spelling. */
+/**
+ * Throws unless the note is a checkpoint with a good signature of this key, in its one spelling. Signatures of keys that are
+ * not known are passed over, as signed-note demands.
+ */
 export function readCheckpoint(note: string, by: Verifier): SeenCheckpoint {
   const cut = note.indexOf("\n\n");
   const text = note.slice(0, cut + 1);
   const lines = note.slice(cut + 2).split("\n");
-  if (cut < 0 || lines.pop() !== "" || lines.length !== 1) throw new Error("not a note with one signature");
-  const [dash, name, base64 = "", ...more] = (lines[0] ?? "").split(" ");
-  const signature = Buffer.from(base64, "base64");
-  if (dash !== "\u2014" || name !== by.name || more.length > 0) throw new Error("not a signature line of this key");
-  if (signature.toString("base64") !== base64 || signature.length !== 68) throw new Error("not a signature");
-  if (!signature.subarray(0, 4).equals(by.id)) throw new Error("signed by another key");
+  if (cut < 0 || lines.pop() !== "" || lines.length === 0) throw new Error("not a note with signatures");
+  const signatures = lines.map((line) => {
+    const [dash, name, base64 = "", ...more] = line.split(" ");
+    const bytes = Buffer.from(base64, "base64");
+    if (dash !== "\u2014" || name !== by.name || more.length > 0) throw new Error("not a signature line of this log");
+    if (bytes.toString("base64") !== base64 || bytes.length !== 68) throw new Error("not a signature");
+    return bytes;
+  });
+  const signature = signatures.find((bytes) => bytes.subarray(0, 4).equals(by.id));
+  if (signature === undefined) throw new Error("signed by another key");
   const key = createPublicKey({
     key: { kty: "OKP", crv: "Ed25519", x: by.key.toString("base64url") },
     format: "jwk",

@@ -12,6 +12,7 @@ import { sessionErrors } from "../sessions/errors.ts";
 import type { People } from "../sessions/people.ts";
 import { tenantErrors } from "../tenants/errors.ts";
 import { authenticateWith } from "./auth.ts";
+import { keyRoutes, type RotateKey } from "./key-routes.ts";
 import { administrationRoutes } from "./routes.ts";
 
 /** Where the pages of mailed links are. */
@@ -22,6 +23,7 @@ export function administration(
   services: Services,
   scopes: Readonly<Record<string, readonly [string, ...string[]]>>,
   people: People,
+  rotateEvidenceKey: RotateKey,
 ): Product {
   return {
     name: "platform",
@@ -30,6 +32,7 @@ export function administration(
     authenticate: authenticateWith(people.memberCheck),
     routes: [
       ...administrationRoutes(scopes),
+      ...keyRoutes(rotateEvidenceKey),
       ...notifyRoutes(),
       ...refusalRoutes(["operator"]),
       ...serverAuditRoutes({

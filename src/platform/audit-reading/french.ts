@@ -129,7 +129,12 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
     "Secret des signatures d'un webhook, montré seulement maintenant ; null pour syslog.",
   "Verifier key of C2SP signed-note: `<origin>+<hash>+<base64>`.":
     "Clé de vérification au format signed-note (C2SP) : `<origin>+<hash>+<base64>`.",
-  "Of the organisation's log; Ed25519 first.": "Celles du journal de l'organisation ; Ed25519 d'abord.",
+  "Of the organisation's log, the newest first.": "Celles du journal de l'organisation, la plus récente d'abord.",
+  "The same keys, each with the time in which it signs. Keys of before stay here for ever.":
+    "Les mêmes clés, chacune avec la période pendant laquelle elle signe. Les anciennes clés restent ici pour toujours.",
+  "Signs from here on (ISO 8601, UTC).": "Signe à partir de cette date (ISO 8601, UTC).",
+  "Signs until here; null for the newest (ISO 8601, UTC).":
+    "Signe jusqu'à cette date ; null pour la plus récente (ISO 8601, UTC).",
   "Of the log over all organisations.": "Celles du journal de toutes les organisations.",
   "Place in the log: dense, in the order of commits.":
     "Place dans le journal : sans trou, dans l'ordre des validations.",

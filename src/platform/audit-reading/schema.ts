@@ -4,6 +4,7 @@ import { exportFormats } from "./formats.ts";
 
 /** Largest index that a query may name; JavaScript counts exactly up to there. */
 const MAX_INDEX = Number.MAX_SAFE_INTEGER;
+const MAX_KEYS = 1_000;
 const hexHash = z
   .string()
   .min(64)
@@ -175,10 +176,25 @@ const verifierKey = z
     description: "Verifier key of C2SP signed-note: `<origin>+<hash>+<base64>`.",
     examples: ["tabellion.example.org/audit/ten_01KB2Q6V9XJ4M8T3RZ5C7D1E0F+1f3a5b7c+AX…"],
   });
-export const keysShape = z.strictObject({
-  audit: z.array(verifierKey).min(1).max(4).meta({ description: "Of the organisation's log; Ed25519 first." }),
-  top: z.array(verifierKey).min(1).max(4).meta({ description: "Of the log over all organisations." }),
+const publishedKey = z.strictObject({
+  key: verifierKey,
+  signs_from: instantShape("Signs from here on"),
+  signs_until: instantShape("Signs until here; null for the newest").nullable(),
 });
+const publishedKeys = z.array(publishedKey).min(1).max(MAX_KEYS);
+export const keysShape = z.strictObject({
+  audit: z
+    .array(verifierKey)
+    .min(1)
+    .max(MAX_KEYS)
+    .meta({ description: "Of the organisation's log, the newest first." }),
+  top: z.array(verifierKey).min(1).max(MAX_KEYS).meta({ description: "Of the log over all organisations." }),
+  validity: z.strictObject({ audit: publishedKeys, top: publishedKeys }).meta({
+    description: "The same keys, each with the time in which it signs. Keys of before stay here for ever.",
+  }),
+});
+export type LogKeysView = z.output<typeof keysShape>;
+export type PublishedKey = z.output<typeof publishedKey>;
 
 export const proofQuery = z.strictObject({
   format: z.enum(["json", "tlog"]).default("json").meta({ description: "`tlog`: C2SP tlog-proof, as text." }),

@@ -2,9 +2,9 @@ import { z } from "zod";
 import { job, type JobDefinition } from "../jobs/jobs.ts";
 import { SERVER_TENANT } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
-import { noteSigner, readVerifierKey } from "../tlog/note.ts";
+import { readVerifierKey } from "../tlog/note.ts";
 import { recordAudit } from "./audit.ts";
-import { logSeed, type LogKeyContext } from "./log-key.ts";
+import { openLogKeys, type LogKey, type LogKeyContext } from "./log-key.ts";
 import { verifyLog } from "./verify-log.ts";
 
 export type AuditJobsOptions = LogKeyContext & {
@@ -29,21 +29,22 @@ export function auditJobs(options: AuditJobsOptions): JobDefinition[] {
 }
 
 async function verifyAll(options: AuditJobsOptions, signal: AbortSignal): Promise<void> {
-  const seed = await logSeed(options);
-  await verifyOne(options, SERVER_TENANT, seed);
+  const keys = await openLogKeys(options);
+  await verifyOne(options, SERVER_TENANT, keys);
   for (let after = "", ids = await options.listTenants(after); ids.length > 0; ids = await options.listTenants(after)) {
     for (const tenantId of ids) {
       signal.throwIfAborted();
-      await verifyOne(options, tenantId, seed);
+      await verifyOne(options, tenantId, keys);
     }
     after = ids.at(-1) ?? "";
   }
 }
 
-async function verifyOne(options: AuditJobsOptions, tenantId: string, seed: Buffer): Promise<void> {
+async function verifyOne(options: AuditJobsOptions, tenantId: string, keys: readonly LogKey[]): Promise<void> {
   const { db, log, clock } = options;
   const { size, findings } = await verifyLog(db, tenantId, (origin) =>
-    readVerifierKey(noteSigner(origin, seed).verifierKey),
+    // A checkpoint of before a rotation is signed by a key that has ended since.
+    keys.map((key) => readVerifierKey(key.signer(origin).verifierKey)).filter((key) => key !== null),
   );
   if (findings.length === 0) return;
   log.fatal({ tenantId, size, findings }, "the audit log of an organisation is not what was signed");

@@ -2,12 +2,13 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock/clock.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { SERVER_TENANT, type Keyring, type TenantKeys } from "../keys/keyring.ts";
-import { noteSigner, type NoteSigner } from "../tlog/note.ts";
-import { findLogKey, insertLogKey, type LogKeyRow } from "./store/keys.ts";
+import { noteSigner, openCheckpoint, readVerifierKey, type NoteSigner } from "../tlog/note.ts";
+import { insertLogKey, listLogKeys, type LogKeyRow } from "./store/keys.ts";
 import { findHead, type LogName } from "./store/tree.ts";
 
 const SEED_BYTES = 32;
-const FIRST_KEY = "log-1";
+const KEY_ID = /^log-(\d+)$/;
+const DAY_MS = 86_400_000;
 
 export type LogKeyContext = { readonly db: Database; readonly keyring: Keyring; readonly clock: Clock };
 
@@ -21,49 +22,116 @@ export function newOrigin(originHost: string, tenantId: string, log: LogName): s
   return log === "top" ? `${originHost}/audit/top` : `${originHost}/audit/${tenantId}`;
 }
 
-/**
- * The signer of a log's checkpoints: the server's one key under the log's name. `originHost` names a log that has no
- * checkpoint yet.
- */
-export async function logSigner(
-  context: LogKeyContext & { readonly originHost: string },
-  tenantId: string,
-  log: LogName,
-): Promise<NoteSigner> {
-  const head = await context.db.tenant(tenantId, (tx) => findHead(tx, tenantId, log));
-  const seed = await logSeed(context);
-  const signer = noteSigner(head?.origin ?? newOrigin(context.originHost, tenantId, log), seed);
-  seed.fill(0);
-  return signer;
-}
+/** One of the server's log keys. It signs for all logs, each under the log's name. */
+export type LogKey = {
+  readonly id: string;
+  readonly signsFrom: Date;
+  /** Null for the newest, which nobody has exchanged yet. */
+  readonly signsUntil: Date | null;
+  /** The key under the name of a log. */
+  signer(origin: string): NoteSigner;
+};
 
 /**
- * The seed of the key that signs. It is made when it is first asked for; processes that ask at once agree on one. The
- * caller wipes it.
+ * Every log key, the newest first. The first is made when it is first asked for; processes that ask at once agree on one.
  */
-export async function logSeed({ db, keyring, clock }: LogKeyContext): Promise<Buffer> {
+export async function openLogKeys({ db, keyring, clock }: LogKeyContext): Promise<readonly LogKey[]> {
   const keys = await keyring.of(SERVER_TENANT);
-  const found = await db.tenant(SERVER_TENANT, (tx) => findLogKey(tx, SERVER_TENANT));
-  const row = found ?? (await db.tenant(SERVER_TENANT, (tx) => makeKey(tx, keys, clock.now())));
-  return keys.open("audit-signing", row.sealed_seed, row.id);
+  const found = await db.tenant(SERVER_TENANT, (tx) => listLogKeys(tx, SERVER_TENANT));
+  const rows = found.length > 0 ? found : await db.tenant(SERVER_TENANT, (tx) => makeFirst(tx, keys, clock.now()));
+  return rows.map((row, at) => ({
+    id: row.id,
+    signsFrom: row.created_at,
+    signsUntil: endOf(rows.slice(0, at)),
+    signer(origin) {
+      const seed = keys.open("audit-signing", row.sealed_seed, row.id);
+      const signer = noteSigner(origin, seed);
+      seed.fill(0);
+      return signer;
+    },
+  }));
 }
 
-async function makeKey(tx: Tx, keys: TenantKeys, now: Date): Promise<LogKeyRow> {
-  const seed = randomBytes(SEED_BYTES);
-  const made = { id: FIRST_KEY, sealed_seed: keys.seal("audit-signing", seed, FIRST_KEY), now };
-  seed.fill(0);
-  await insertLogKey(tx, SERVER_TENANT, made);
-  const kept = await findLogKey(tx, SERVER_TENANT);
-  if (kept === null) throw new Error("the key of the audit log is not there after it was made");
+/** When a key ends to sign that `later` ones came after: none of them lets it sign for longer than it says. */
+function endOf(later: readonly LogKeyRow[]): Date | null {
+  const ends = later.map((row) => (row.previous_until ?? row.created_at).getTime());
+  return ends.length === 0 ? null : new Date(Math.min(...ends));
+}
+
+/** The keys that sign at an instant, the newest first. */
+export function signingAt(keys: readonly LogKey[], now: Date): readonly LogKey[] {
+  return keys.filter((key) => key.signsUntil === null || key.signsUntil > now);
+}
+
+async function makeFirst(tx: Tx, keys: TenantKeys, now: Date): Promise<LogKeyRow[]> {
+  await insertLogKey(tx, SERVER_TENANT, newRow(keys, { id: "log-1", now, previousUntil: null }));
+  const kept = await listLogKeys(tx, SERVER_TENANT);
+  if (kept.length === 0) throw new Error("the key of the audit log is not there after it was made");
   return kept;
 }
 
-/** What verifies a log's checkpoints, as `<origin>+<key id>+<key>`; null before the log's first checkpoint. */
-export async function logVerifierKey(context: LogKeyContext, tenantId: string, log: LogName): Promise<string | null> {
-  const head = await context.db.tenant(tenantId, (tx) => findHead(tx, tenantId, log));
-  if (head === null) return null;
-  const seed = await logSeed(context);
-  const { verifierKey } = noteSigner(head.origin, seed);
+function newRow(keys: TenantKeys, made: { id: string; now: Date; previousUntil: Date | null }): LogKeyRow {
+  const seed = randomBytes(SEED_BYTES);
+  const sealed = keys.seal("audit-signing", seed, made.id);
   seed.fill(0);
-  return verifierKey;
+  return { id: made.id, sealed_seed: sealed, created_at: made.now, previous_until: made.previousUntil };
+}
+
+export type Rotation = {
+  readonly keys: TenantKeys;
+  readonly now: Date;
+  /** How long the keys of before sign beside the new one, so that who follows a log has time to learn it. */
+  readonly overlapDays: number;
+};
+
+/**
+ * Makes a new log key within the caller's transaction, behind the server's wall. Every process signs with it within two
+ * seconds of the commit. Of two rotations at once the second answers what the first made.
+ */
+export async function rotateLogKey(tx: Tx, { keys, now, overlapDays }: Rotation): Promise<LogKeyRow> {
+  const [newest] = await listLogKeys(tx, SERVER_TENANT);
+  if (newest === undefined) return firstOf(await makeFirst(tx, keys, now));
+  const id = `log-${Number(KEY_ID.exec(newest.id)?.[1]) + 1}`;
+  const previousUntil = new Date(now.getTime() + overlapDays * DAY_MS);
+  await insertLogKey(tx, SERVER_TENANT, newRow(keys, { id, now, previousUntil }));
+  return firstOf(await listLogKeys(tx, SERVER_TENANT));
+}
+
+function firstOf<T>(list: readonly T[]): T {
+  const [first] = list;
+  if (first === undefined) throw new Error("there is no key of the audit log");
+  return first;
+}
+
+/** The name of a log; `originHost` names one that has no checkpoint yet. */
+export async function originOf(
+  context: { readonly db: Database; readonly originHost: string },
+  tenantId: string,
+  log: LogName,
+): Promise<string> {
+  const head = await context.db.tenant(tenantId, (tx) => findHead(tx, tenantId, log));
+  return head?.origin ?? newOrigin(context.originHost, tenantId, log);
+}
+
+/** The newest key that signed all of these checkpoints of one log, under its name; the newest of all where none did. */
+export function signerOf(keys: readonly LogKey[], origin: string, notes: readonly string[]): NoteSigner {
+  const signers = keys.map((key) => key.signer(origin));
+  return signers.find((signer) => notes.every((note) => isSignedBy(note, signer))) ?? firstOf(signers);
+}
+
+function isSignedBy(note: string, signer: NoteSigner): boolean {
+  const verifier = readVerifierKey(signer.verifierKey);
+  return verifier !== null && openCheckpoint(note, verifier) !== null;
+}
+
+/**
+ * What verifies these checkpoints of a log, as `<origin>+<key id>+<key>`; null before the log's first checkpoint.
+ */
+export async function logVerifierKey(
+  context: LogKeyContext,
+  tenantId: string,
+  notes: readonly string[],
+): Promise<string | null> {
+  const head = await context.db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
+  return head === null ? null : signerOf(await openLogKeys(context), head.origin, notes).verifierKey;
 }

@@ -39,7 +39,8 @@ export type Placing = {
   readonly fence: number;
   /** The name of a log that has no checkpoint yet. */
   newOrigin(tenantId: string, log: LogName): string;
-  signer(origin: string): NoteSigner;
+  /** All that sign now. */
+  signers(origin: string): readonly [NoteSigner, ...NoteSigner[]];
 };
 
 /**
@@ -100,7 +101,7 @@ async function grow(
   const writer = new TileWriter(from, await listTiles(tx, tenantId, log.log, openTilesOf(from)));
   writer.append(log.entries.map(leafHashOf));
   const [to, root] = [writer.size, writer.root()];
-  const note = signCheckpoint(placing.signer(head.origin), { size: to, root });
+  const note = signCheckpoint(placing.signers(head.origin), { size: to, root });
   if ((await updateHead(tx, tenantId, { log: log.log, from, to, fence: placing.fence })) !== 1) {
     throw new FencedOut("a later holder of the lease has written to this log");
   }

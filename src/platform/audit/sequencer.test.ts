@@ -13,7 +13,7 @@ import { sql } from "../db/sql.ts";
 import { recordAudit } from "./audit.ts";
 import { FencedOut, placeEvents } from "./place-events.ts";
 import { proveCheckpoint, proveEvent } from "./proofs.ts";
-import { noteSigner } from "../tlog/note.ts";
+import { noteSigner, type NoteSigner } from "../tlog/note.ts";
 import { listQueued } from "./store/queue.ts";
 
 describe("the sequencer", () => {
@@ -136,7 +136,7 @@ describe("the sequencer", () => {
       now: new Date(),
       fence: 1,
       newOrigin: () => "log.test/zombie",
-      signer: (origin: string) => noteSigner(origin, Buffer.alloc(32, 7)),
+      signers: (origin: string): [NoteSigner] => [noteSigner(origin, Buffer.alloc(32, 7))],
     };
     await assert.rejects(placeEvents(old, "ten_zombie", queued), FencedOut);
     assert.deepEqual((await readLog(world, "ten_zombie")).checkpoints, []);

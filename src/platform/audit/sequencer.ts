@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Log } from "../log/log.ts";
-import { noteSigner, type NoteSigner } from "../tlog/note.ts";
-import { logSeed, newOrigin, type LogKeyContext } from "./log-key.ts";
+import type { NoteSigner } from "../tlog/note.ts";
+import { newOrigin, openLogKeys, signingAt, type LogKey, type LogKeyContext } from "./log-key.ts";
 import { FencedOut, placeCheckpoints, placeEvents, type Placing } from "./place-events.ts";
 import { updateLease, updateLeaseEnded } from "./store/lease.ts";
 import { listQueued, listTopQueued, type QueuedRow } from "./store/queue.ts";
@@ -31,6 +31,8 @@ const MAX_CHECKPOINTS = 4_000;
 /** Logs that are written at once: their commits share a flush. */
 const TENANTS_AT_ONCE = 4;
 const MAX_SIGNERS = 10_000;
+/** A new key signs within this time of its making. */
+const KEYS_FRESH_MS = 1_000;
 const PAUSE_AFTER_FAILURE_MS = 1_000;
 
 /**
@@ -53,11 +55,13 @@ class Rounds {
   readonly #options: SequencerOptions;
   readonly #holder = randomUUID();
   readonly #stopping = new AbortController();
+  /** By key and log. */
   readonly #signers = new Map<string, NoteSigner>();
   #loop: Promise<void> = Promise.resolve();
   /** Null while another process holds the lease. */
   #fence: number | null = null;
-  #seed: Buffer | null = null;
+  #keys: readonly LogKey[] = [];
+  #keysReadAtMs = -Infinity;
   #renewAtMs = 0;
   #isFirst = true;
   /** The tenant that the last round ended with: the next goes on behind it. */
@@ -78,7 +82,6 @@ class Rounds {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#loop;
-    this.#seed?.fill(0);
     const { db, log } = this.#options;
     await db
       .directory((tx) => updateLeaseEnded(tx, this.#holder))
@@ -110,13 +113,15 @@ class Rounds {
     const fence = this.#fence;
     if (fence === null) return ROUND_MS * 2;
     const { db, clock, originHost } = this.#options;
-    const seed = (this.#seed ??= await logSeed(this.#options));
+    const now = clock.now();
+    const [newest, ...older] = await this.#signingKeys(now);
+    if (newest === undefined) throw new Error("no key signs the audit log");
     const placing: Placing = {
       db,
-      now: clock.now(),
+      now,
       fence,
       newOrigin: (tenantId, log) => newOrigin(originHost, tenantId, log),
-      signer: (origin) => this.#signer(origin, seed),
+      signers: (origin) => [this.#signer(newest, origin), ...older.map((key) => this.#signer(key, origin))],
     };
     const placed = await this.#placeSome(placing);
     const checkpoints = await db.directory((tx) => listTopQueued(tx, MAX_CHECKPOINTS));
@@ -164,12 +169,22 @@ class Rounds {
       log.info({ fence: this.#fence }, "this process gives out the indexes of the audit log");
   }
 
-  #signer(origin: string, seed: Buffer): NoteSigner {
-    const known = this.#signers.get(origin);
+  async #signingKeys(now: Date): Promise<readonly LogKey[]> {
+    const askedAtMs = performance.now();
+    if (askedAtMs - this.#keysReadAtMs >= KEYS_FRESH_MS) {
+      this.#keys = await openLogKeys(this.#options);
+      this.#keysReadAtMs = askedAtMs;
+    }
+    return signingAt(this.#keys, now);
+  }
+
+  #signer(key: LogKey, origin: string): NoteSigner {
+    const name = `${key.id} ${origin}`;
+    const known = this.#signers.get(name);
     if (known !== undefined) return known;
-    const made = noteSigner(origin, seed);
+    const made = key.signer(origin);
     if (this.#signers.size >= MAX_SIGNERS) this.#signers.clear();
-    this.#signers.set(origin, made);
+    this.#signers.set(name, made);
     return made;
   }
 }

@@ -14,8 +14,8 @@ import {
   type Verifier,
 } from "../../../test/support/tlog-verifier.ts";
 import { systemClock } from "../clock/clock.ts";
-import { noteSigner, readVerifierKey } from "../tlog/note.ts";
-import { logSeed } from "./log-key.ts";
+import { readVerifierKey } from "../tlog/note.ts";
+import { openLogKeys } from "./log-key.ts";
 import { proveEvent } from "./proofs.ts";
 import { verifyLog } from "./verify-log.ts";
 import { auditJobs } from "./jobs.ts";
@@ -164,9 +164,11 @@ describe("a changed bit anywhere in an audit log", () => {
 
   const context = () => ({ db: world.db, keyring: world.keyring, clock: systemClock });
   const findings = async () => {
-    const seed = await logSeed(context());
-    return (await verifyLog(world.db, TENANT, (origin) => readVerifierKey(noteSigner(origin, seed).verifierKey)))
-      .findings;
+    const keys = await openLogKeys(context());
+    const { findings: found } = await verifyLog(world.db, TENANT, (origin) =>
+      keys.map((key) => readVerifierKey(key.signer(origin).verifierKey)).filter((key) => key !== null),
+    );
+    return found;
   };
 
   /** As a superuser who has put the triggers aside, and puts all back afterwards. */

@@ -1,5 +1,5 @@
 import { leafHashOf } from "../tlog/merkle.ts";
-import { openCheckpoint, type NoteVerifier } from "../tlog/note.ts";
+import { openCheckpoint, type Checkpoint, type NoteVerifier } from "../tlog/note.ts";
 import { openTilesOf, TileWriter, type StoredTile } from "../tlog/tile-writer.ts";
 import { HASH_BYTES, TILE_HASHES } from "../tlog/merkle.ts";
 import type { Database, Tx } from "../db/tx.ts";
@@ -28,7 +28,7 @@ const MAX_FINDINGS = 20;
 export async function verifyLog(
   db: Database,
   tenantId: string,
-  verifier: (origin: string) => NoteVerifier | null,
+  verifiers: (origin: string) => readonly NoteVerifier[],
 ): Promise<{ readonly size: number; readonly findings: readonly Finding[] }> {
   const findings: Finding[] = [];
   const head = await db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
@@ -36,7 +36,7 @@ export async function verifyLog(
   if (lost > 0) findings.push({ what: `${lost} events have no place and wait for none`, index: 0 });
   if (head === null) return { size: 0, findings };
   const size = Number(head.size);
-  const key = verifier(head.origin);
+  const keys = verifiers(head.origin);
   let lastSigned = 0;
   for (let from = 0; from < size && findings.length < MAX_FINDINGS; from += PAGE_LEAVES) {
     const to = Math.min(from + PAGE_LEAVES, size);
@@ -45,7 +45,7 @@ export async function verifyLog(
       findings.push({ what: "leaves or tiles are missing", index: from });
       break;
     }
-    findings.push(...rowFindings(page.leaves), ...treeFindings(page, key));
+    findings.push(...rowFindings(page.leaves), ...treeFindings(page, keys));
     lastSigned = Number(page.checkpoints.at(-1)?.size ?? lastSigned);
   }
   if (lastSigned !== size && findings.length === 0)
@@ -123,14 +123,14 @@ function rowFindings(leaves: readonly LeafRow[]): Finding[] {
 }
 
 /** Leaves against tiles, and the roots that they make against the signed ones. */
-function treeFindings(page: Page, key: NoteVerifier | null): Finding[] {
+function treeFindings(page: Page, keys: readonly NoteVerifier[]): Finding[] {
   const findings: Finding[] = [];
   const writer = new TileWriter(page.from, page.open);
   const hashes = page.leaves.map((leaf) => leafHashOf(leaf.entry));
   for (const checkpoint of page.checkpoints) {
     const size = Number(checkpoint.size);
     writer.append(hashes.slice(writer.size - page.from, size - page.from));
-    const signed = key === null ? null : openCheckpoint(checkpoint.note, key);
+    const signed = openByAny(checkpoint.note, keys);
     const root = writer.root();
     if (signed === null || signed.size !== size || !signed.root.equals(root) || !checkpoint.root.equals(root)) {
       findings.push({ what: "a signed checkpoint is not the root of what stands there", index: size });
@@ -144,4 +144,12 @@ function treeFindings(page: Page, key: NoteVerifier | null): Finding[] {
     }
   }
   return findings;
+}
+
+function openByAny(note: string, keys: readonly NoteVerifier[]): Checkpoint | null {
+  for (const key of keys) {
+    const opened = openCheckpoint(note, key);
+    if (opened !== null) return opened;
+  }
+  return null;
 }

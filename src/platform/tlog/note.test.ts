@@ -21,7 +21,7 @@ describe("signed notes (C2SP signed-note)", () => {
   test("a checkpoint of ours opens with its key here and in a verifier that shares no code", () => {
     const signer = noteSigner("log.example/audit", randomBytes(32));
     const root = randomBytes(32);
-    const note = signCheckpoint(signer, { size: 123_456, root });
+    const note = signCheckpoint([signer], { size: 123_456, root });
     assert.match(note, /^log\.example\/audit\n123456\n[A-Za-z0-9+/]{43}=\n\n\u2014 log\.example\/audit \S+\n$/);
     const verifier = readVerifierKey(signer.verifierKey);
     assert.ok(verifier !== null);
@@ -33,10 +33,29 @@ describe("signed notes (C2SP signed-note)", () => {
     });
   });
 
+  test("a checkpoint of two keys opens with either, and a wrong signature of one does not harm the other", () => {
+    const [older, newer] = [
+      noteSigner("log.example/audit", randomBytes(32)),
+      noteSigner("log.example/audit", randomBytes(32)),
+    ];
+    const note = signCheckpoint([newer, older], { size: 5, root: randomBytes(32) });
+    assert.match(note, /^\S+\n5\n\S+\n\n\u2014 \S+ \S+\n\u2014 \S+ \S+\n$/);
+    for (const { verifierKey } of [older, newer]) {
+      const verifier = readVerifierKey(verifierKey);
+      assert.ok(verifier !== null);
+      assert.equal(openCheckpoint(note, verifier)?.size, 5);
+      assert.equal(readCheckpoint(note, readKey(verifierKey)).size, 5);
+      assert.equal(openCheckpoint(note.replace("\n5\n", "\n6\n"), verifier), null);
+    }
+    const stranger = readVerifierKey(noteSigner("log.example/audit", randomBytes(32)).verifierKey);
+    assert.ok(stranger !== null);
+    assert.equal(openCheckpoint(note, stranger), null);
+  });
+
   test("one seed under two names gives two keys: a checkpoint of one log is none of another", () => {
     const seed = randomBytes(32);
     const [one, other] = [noteSigner("a/1", seed), noteSigner("a/2", seed)];
-    const note = signCheckpoint(one, { size: 1, root: randomBytes(32) });
+    const note = signCheckpoint([one], { size: 1, root: randomBytes(32) });
     const verifier = readVerifierKey(other.verifierKey);
     assert.ok(verifier !== null);
     assert.equal(openCheckpoint(note, verifier), null);
@@ -46,7 +65,7 @@ describe("signed notes (C2SP signed-note)", () => {
     const signer = noteSigner("log.example/audit", randomBytes(32));
     const verifier = readVerifierKey(signer.verifierKey);
     assert.ok(verifier !== null);
-    const note = Buffer.from(signCheckpoint(signer, { size: 9, root: randomBytes(32) }));
+    const note = Buffer.from(signCheckpoint([signer], { size: 9, root: randomBytes(32) }));
     for (let bit = 0; bit < note.length * 8; bit++) {
       const changed = Buffer.from(note);
       changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);

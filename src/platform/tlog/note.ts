@@ -60,12 +60,22 @@ export function readVerifierKey(text: string): NoteVerifier | null {
 /** What a log says of itself at one size (C2SP tlog-checkpoint). */
 export type Checkpoint = { readonly origin: string; readonly size: number; readonly root: Buffer };
 
-/** A signed checkpoint: the text, an empty line, a signature line. */
-export function signCheckpoint(signer: NoteSigner, at: { readonly size: number; readonly root: Buffer }): string {
-  const text = `${signer.name}\n${at.size}\n${at.root.toString("base64")}\n`;
-  const keyId = Buffer.from(signer.verifierKey.slice(signer.name.length + 1, signer.name.length + 9), "hex");
-  const signature = Buffer.concat([keyId, signer.sign(Buffer.from(text, "utf8"))]);
-  return `${text}\n\u2014 ${signer.name} ${signature.toString("base64")}\n`;
+/**
+ * A signed checkpoint: the text, an empty line, a signature line of each key. All have the log's name; whoever knows one of
+ * them passes over the others (C2SP signed-note).
+ */
+export function signCheckpoint(
+  signers: readonly [NoteSigner, ...NoteSigner[]],
+  at: { readonly size: number; readonly root: Buffer },
+): string {
+  const text = `${signers[0].name}\n${at.size}\n${at.root.toString("base64")}\n`;
+  return [text, ...signers.map((signer) => signatureLine(signer, text))].join("\n").concat("\n");
+}
+
+function signatureLine({ name, verifierKey, sign: signWith }: NoteSigner, text: string): string {
+  const keyId = Buffer.from(verifierKey.slice(name.length + 1, name.length + 9), "hex");
+  const signature = Buffer.concat([keyId, signWith(Buffer.from(text, "utf8"))]);
+  return `\u2014 ${name} ${signature.toString("base64")}`;
 }
 
 /** The checkpoint of a note that bears a good signature of `verifier`; null otherwise. */

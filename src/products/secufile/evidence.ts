@@ -34,6 +34,10 @@ export type EvidenceBundle = {
   readonly records: readonly (SignedRecord & { readonly audit: AuditPart })[];
   readonly public_keys: readonly {
     readonly key_id: string;
+    /** When it was made; evidence is signed with the newest. */
+    readonly signs_from: string;
+    /** When the next one was made; null for the newest. */
+    readonly signs_until: string | null;
     readonly algorithm: string;
     readonly public_key_pem: string;
   }[];

@@ -324,11 +324,13 @@ export const signatureKeys = z.strictObject({
     .array(
       z.strictObject({
         key_id: idShape("sgk", "Id of the key."),
+        signs_from: instantShape("When it was made"),
+        signs_until: instantShape("When the next one was made; null for the newest").nullable(),
         algorithm: z.string().max(32),
         public_key_pem: z.string().max(1000),
       }),
     )
-    .max(100),
+    .max(1000),
 });
 
 /** `lang` switches the language of the page; anything else is left alone, because mail programs add to links. */

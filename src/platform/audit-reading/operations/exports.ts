@@ -119,8 +119,8 @@ async function* linesOf(call: Call, reading: Reading, { query, filter, from }: W
 async function provedOf(call: Call, { query, filter, from }: Wish): Promise<AsyncGenerator<string>> {
   const { db } = call.services;
   const { tenantId } = call.caller;
-  const key = await logKeyOf(call.services, tenantId);
   const { note, size } = await call.read((tx) => checkpointOf(tx, tenantId, "audit"));
+  const key = await logKeyOf(call.services, tenantId, { log: "audit", note });
   const until = Number(size);
   const tree = new TreeReader((level, index) =>
     db.tenant(tenantId, (tx) => tileOf(tx, tenantId, { log: "audit", level, index })),

@@ -3,7 +3,8 @@ import { platformError } from "../../errors/platform-errors.ts";
 import { SERVER_TENANT } from "../../keys/keyring.ts";
 import type { Call } from "../../product.ts";
 import { auditReadingError } from "../errors.ts";
-import { logKeyOf } from "../log-key.ts";
+import { publishedKeysOf } from "../log-key.ts";
+import type { LogKeysView } from "../schema.ts";
 import { listTopEntries } from "../../audit/store/queue.ts";
 import { findCheckpoint, findTile, listEntries, type CheckpointRow, type LogName } from "../../audit/store/tree.ts";
 import { HASH_BYTES, TILE_HASHES } from "../../tlog/merkle.ts";
@@ -40,13 +41,13 @@ export async function getEntries(call: Call, log: LogName, path: string): Promis
   });
 }
 
-/** Verifier keys of the organisation's log and of the log above it. */
-export async function getLogKeys(call: Call): Promise<{ audit: string[]; top: string[] }> {
+/** Verifier keys of the organisation's log and of the log above it, those of before included. */
+export async function getLogKeys(call: Call): Promise<LogKeysView> {
   const [audit, top] = await Promise.all([
-    logKeyOf(call.services, call.caller.tenantId),
-    logKeyOf(call.services, SERVER_TENANT, "top"),
+    publishedKeysOf(call.services, call.caller.tenantId, "audit"),
+    publishedKeysOf(call.services, SERVER_TENANT, "top"),
   ]);
-  return { audit: [audit.verifier], top: [top.verifier] };
+  return { audit: audit.map(({ key }) => key), top: top.map(({ key }) => key), validity: { audit, top } };
 }
 
 /** That the log of `to` records begins with the one of `from` (RFC 6962, section 2.1.2). */

@@ -18,8 +18,7 @@ export async function getAuditProof(call: Call, id: string): Promise<ProofView> 
   if (row === null) throw notFound(id);
   if (row.index === null) throw pending(id);
   const index = Number(row.index);
-  const key = await logKeyOf(call.services, tenantId);
-  return call.read(async (tx) => {
+  const proof = await call.read(async (tx) => {
     const checkpoint = await checkpointOf(tx, tenantId, "audit");
     if (index >= Number(checkpoint.size)) throw pending(id);
     const path = await treeOf(tx, tenantId, "audit").inclusionPath(index, Number(checkpoint.size));
@@ -30,9 +29,10 @@ export async function getAuditProof(call: Call, id: string): Promise<ProofView> 
       event: row.event,
       path: path.map((hash) => hash.toString("base64")),
       checkpoint: checkpoint.note,
-      key: key.verifier,
     };
   });
+  const key = await logKeyOf(call.services, tenantId, { log: "audit", note: proof.checkpoint });
+  return { ...proof, key: key.verifier };
 }
 
 /** That the log above holds the organisation's checkpoint of a size, with that checkpoint itself. */
@@ -48,7 +48,7 @@ export async function getTopProof(call: Call, size: number): Promise<TopProofVie
       retryAfterSeconds: 1,
     });
   }
-  const key = await logKeyOf(call.services, SERVER_TENANT, "top");
+  const key = await logKeyOf(call.services, SERVER_TENANT, { log: "top", note: proof.checkpoint });
   return {
     size,
     checkpoint: own.note,

@@ -1,25 +1,30 @@
 import { sql } from "../../db/sql.ts";
 import type { Tx } from "../../db/tx.ts";
 
-export type LogKeyRow = { readonly id: string; readonly sealed_seed: Buffer };
+export type LogKeyRow = {
+  /** `log-<number>`, one more with each rotation. */
+  readonly id: string;
+  readonly sealed_seed: Buffer;
+  readonly created_at: Date;
+  /** Until when the keys of before sign beside this one; null where there are none. */
+  readonly previous_until: Date | null;
+};
 
-/** The newest key, or null before the first. */
-export async function findLogKey(tx: Tx, serverTenantId: string): Promise<LogKeyRow | null> {
-  return tx.one(sql<LogKeyRow>`
-    select id, sealed_seed from platform.log_keys
+const MAX_KEYS = 1_000;
+
+/** Every key that ever signed, the newest first. */
+export async function listLogKeys(tx: Tx, serverTenantId: string): Promise<LogKeyRow[]> {
+  return tx.many(sql<LogKeyRow>`
+    select id, sealed_seed, created_at, previous_until from platform.log_keys
      where tenant_id = ${serverTenantId}
-     order by id desc
-     limit 1`);
+     order by length(id) desc, id desc
+     limit ${MAX_KEYS}`);
 }
 
-/** Zero rows: there is one of that id; of two processes that start at once the first makes it. */
-export async function insertLogKey(
-  tx: Tx,
-  serverTenantId: string,
-  row: LogKeyRow & { readonly now: Date },
-): Promise<number> {
+/** Zero rows: there is one of that id; of two processes that make it at once the first does. */
+export async function insertLogKey(tx: Tx, serverTenantId: string, row: LogKeyRow): Promise<number> {
   return tx.run(sql`
-    insert into platform.log_keys (tenant_id, id, sealed_seed, created_at)
-    values (${serverTenantId}, ${row.id}, ${row.sealed_seed}, ${row.now})
+    insert into platform.log_keys (tenant_id, id, sealed_seed, created_at, previous_until)
+    values (${serverTenantId}, ${row.id}, ${row.sealed_seed}, ${row.created_at}, ${row.previous_until})
     on conflict (tenant_id, id) do nothing`);
 }

@@ -2,10 +2,16 @@ import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sig
 import { canonicalJson } from "../../../platform/audit/canonical.ts";
 import { proveEvent, type AuditProof } from "../../../platform/audit/proofs.ts";
 import { newId } from "../../../platform/ids/ids.ts";
-import { SERVER_TENANT } from "../../../platform/keys/keyring.ts";
-import type { Services } from "../../../platform/product.ts";
+import type { Tx } from "../../../platform/db/tx.ts";
+import { SERVER_TENANT, type TenantKeys } from "../../../platform/keys/keyring.ts";
+import type { Call, Services } from "../../../platform/product.ts";
 import type { EvidenceBundle, SignedRecord } from "../evidence.ts";
-import { insertSignatureKey, listSignatureKeys, type SignatureKeyRow } from "../store/signatures.ts";
+import {
+  insertNextSignatureKey,
+  insertSignatureKey,
+  listSignatureKeys,
+  type SignatureKeyRow,
+} from "../store/signatures.ts";
 
 /** Signs evidence. Made before the transaction of the act, because the key is under another tenant. */
 export type EvidenceSigner = {
@@ -13,10 +19,10 @@ export type EvidenceSigner = {
   sign(record: Readonly<Record<string, unknown>>): SignedRecord;
 };
 
-/** The server's key for evidence; the first call ever makes it. */
+/** The server's newest key for evidence; the first call ever makes one. */
 export async function evidenceSigner(services: Services): Promise<EvidenceSigner> {
   const keys = await services.keyring.of(SERVER_TENANT);
-  const [row] = await evidenceKeys(services);
+  const row = (await evidenceKeys(services)).at(-1);
   if (row === undefined) throw new Error("the key for evidence was not made");
   const privateKey = createPrivateKey({
     key: keys.open("signatures", row.sealed_private, row.id),
@@ -41,25 +47,39 @@ async function evidenceKeys(services: Services): Promise<SignatureKeyRow[]> {
   const known = await db.tenant(SERVER_TENANT, (tx) => listSignatureKeys(tx, SERVER_TENANT));
   if (known.length > 0) return known;
   const keys = await keyring.of(SERVER_TENANT);
-  const now = services.clock.now();
+  const row = newKey(keys, services.clock.now());
+  await db.tenant(SERVER_TENANT, (tx) => insertSignatureKey(tx, SERVER_TENANT, row));
+  return db.tenant(SERVER_TENANT, (tx) => listSignatureKeys(tx, SERVER_TENANT));
+}
+
+function newKey(keys: TenantKeys, now: Date): SignatureKeyRow {
   const id = newId("sgk", now);
   const pair = generateKeyPairSync("ed25519");
-  await db.tenant(SERVER_TENANT, (tx) =>
-    insertSignatureKey(tx, SERVER_TENANT, {
-      id,
-      public_key: pair.publicKey.export({ format: "der", type: "spki" }),
-      sealed_private: keys.seal("signatures", pair.privateKey.export({ format: "der", type: "pkcs8" }), id),
-      created_at: now,
-    }),
-  );
-  return db.tenant(SERVER_TENANT, (tx) => listSignatureKeys(tx, SERVER_TENANT));
+  return {
+    id,
+    public_key: pair.publicKey.export({ format: "der", type: "spki" }),
+    sealed_private: keys.seal("signatures", pair.privateKey.export({ format: "der", type: "pkcs8" }), id),
+    created_at: now,
+  };
+}
+
+/**
+ * Makes a new key for evidence within the operator's transaction, behind the server's wall: what is signed after its commit
+ * is signed with it. Evidence of before verifies by the old one, which stays published. Answers its id.
+ */
+export async function rotateEvidenceKey(call: Call, tx: Tx): Promise<string> {
+  const row = newKey(call.keys, call.now);
+  await insertNextSignatureKey(tx, SERVER_TENANT, row);
+  return row.id;
 }
 
 /** Public halves of all keys that evidence was ever signed with. */
 export async function listEvidenceKeys(services: Services): Promise<EvidenceBundle["public_keys"]> {
   const rows = await evidenceKeys(services);
-  return rows.map((row) => ({
+  return rows.map((row, at) => ({
     key_id: row.id,
+    signs_from: row.created_at.toISOString(),
+    signs_until: rows[at + 1]?.created_at.toISOString() ?? null,
     algorithm: "Ed25519",
     public_key_pem: createPublicKey({ key: row.public_key, format: "der", type: "spki" }).export({
       format: "pem",

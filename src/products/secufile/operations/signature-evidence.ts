@@ -44,6 +44,7 @@ async function evidenceOf(call: Call, id: string, operation: string): Promise<Ev
   }
   const used = new Set(records.map((record) => record.key_id));
   const keys = await listEvidenceKeys(call.services);
+  const checkpoints = records.flatMap(({ audit }) => (audit.proof === null ? [] : [audit.proof.checkpoint]));
   const bundle: EvidenceBundle = {
     type: "tabellion.signature-evidence-bundle",
     version: 1,
@@ -52,7 +53,7 @@ async function evidenceOf(call: Call, id: string, operation: string): Promise<Ev
     status: statusAt(row, call.now),
     records,
     public_keys: keys.filter((key) => used.has(key.key_id)),
-    audit_log_key: await logVerifierKey(call.services, tenantId, "audit"),
+    audit_log_key: await logVerifierKey(call.services, tenantId, checkpoints),
     how_to_verify: HOW_TO_VERIFY,
   };
   return { row, signers, bundle };

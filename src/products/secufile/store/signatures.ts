@@ -230,6 +230,13 @@ export async function insertSignatureKey(tx: Tx, tenantId: string, row: Signatur
      where not exists (select from secufile.signature_keys where tenant_id = ${tenantId})`);
 }
 
+/** Beside the ones that are there: from its commit on it is the newest. */
+export async function insertNextSignatureKey(tx: Tx, tenantId: string, row: SignatureKeyRow): Promise<number> {
+  return tx.run(sql`
+    insert into secufile.signature_keys (tenant_id, id, public_key, sealed_private, created_at)
+    values (${tenantId}, ${row.id}, ${row.public_key}, ${row.sealed_private}, ${row.created_at})`);
+}
+
 /** The server's keys, the oldest first; two where two first starts met. */
 export async function listSignatureKeys(tx: Tx, tenantId: string): Promise<SignatureKeyRow[]> {
   return tx.many(sql<SignatureKeyRow>`
@@ -237,5 +244,5 @@ export async function listSignatureKeys(tx: Tx, tenantId: string): Promise<Signa
       from secufile.signature_keys
      where tenant_id = ${tenantId}
      order by id
-     limit 100`);
+     limit 1000`);
 }

@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { auditWorld, readLog, type AuditWorld } from "../../../test/support/audit-world.ts";
+import { eventually, look } from "../../../test/support/secufile-client.ts";
+import { checkProof, readCheckpoint, readKey, type Verifier } from "../../../test/support/tlog-verifier.ts";
+import { systemClock } from "../clock/clock.ts";
+import { SERVER_TENANT } from "../keys/keyring.ts";
+import { readVerifierKey } from "../tlog/note.ts";
+import { logVerifierKey, openLogKeys, rotateLogKey, signerOf, signingAt } from "./log-key.ts";
+import { proveEvent } from "./proofs.ts";
+import type { Sequencer } from "./sequencer.ts";
+import { verifyLog } from "./verify-log.ts";
+
+const TENANT = "ten_rotated";
+const ORIGIN = `log.test/audit/${TENANT}`;
+
+describe("rotation of the log key", () => {
+  let world: AuditWorld;
+  let sequencer: Sequencer;
+  before(async () => {
+    world = await auditWorld();
+    sequencer = await world.sequencer();
+  });
+  after(async () => {
+    await sequencer.stop();
+    await world.close();
+  });
+
+  const context = () => ({ db: world.db, keyring: world.keyring, clock: systemClock });
+  const verifiers = async (): Promise<Verifier[]> =>
+    (await openLogKeys(context())).map((key) => readKey(key.signer(ORIGIN).verifierKey));
+  const rotate = async (overlapDays: number) => {
+    const keys = await world.keyring.of(SERVER_TENANT);
+    return world.db.tenant(SERVER_TENANT, (tx) => rotateLogKey(tx, { keys, now: systemClock.now(), overlapDays }));
+  };
+  const notes = async () => (await readLog(world, TENANT)).checkpoints.map((checkpoint) => checkpoint.note);
+  const isSignedBy = (note: string, verifier: Verifier | undefined): boolean => {
+    try {
+      return verifier !== undefined && readCheckpoint(note, verifier).origin === ORIGIN;
+    } catch {
+      return false;
+    }
+  };
+  const signaturesOf = (note: string): number => note.trimEnd().split("\n").length - 4;
+  /** Records until a checkpoint has as many signatures: the sequencer looks for new keys once a second. */
+  const untilSignedBy = (count: number) =>
+    eventually(`a checkpoint of ${count} signatures`, async () => {
+      await world.record(TENANT, "again");
+      await world.settled();
+      const note = (await notes()).at(-1) ?? "";
+      return signaturesOf(note) === count ? note : null;
+    });
+  const findings = async () => {
+    const keys = await openLogKeys(context());
+    const checked = await verifyLog(world.db, TENANT, (origin) =>
+      keys.map((key) => readVerifierKey(key.signer(origin).verifierKey)).filter((key) => key !== null),
+    );
+    return checked.findings;
+  };
+
+  test("both keys sign for the overlap: whoever knows the old one follows on, and the new one verifies, too", async () => {
+    const id = await world.record(TENANT, "before");
+    await world.settled();
+    const [earlier = ""] = await notes();
+    assert.equal(signaturesOf(earlier), 1);
+    const made = await rotate(30);
+    assert.equal(made.id, "log-2");
+    const [newer, older] = await verifiers();
+    // What the new key has not signed yet is named with the key that did.
+    assert.equal(
+      (await logVerifierKey(context(), TENANT, [earlier]))?.includes(older?.id.toString("hex") ?? "x"),
+      true,
+    );
+    const note = await untilSignedBy(2);
+    assert.deepEqual([isSignedBy(note, newer), isSignedBy(note, older)], [true, true]);
+    assert.deepEqual([isSignedBy(earlier, newer), isSignedBy(earlier, older)], [false, true]);
+    const proof = await proveEvent(world.db, TENANT, id);
+    assert.ok(proof !== null);
+    for (const known of [newer, older]) {
+      assert.ok(known !== undefined);
+      assert.equal(checkProof(proof.proofText, proof.entry, known).index, 0);
+    }
+    assert.deepEqual(await findings(), []);
+  });
+
+  test("when the overlap is over the old key signs no more, and what it signed still verifies", async () => {
+    await look(world.database.superUrl, "update platform.log_keys set previous_until = now() where id = 'log-2'");
+    const note = await untilSignedBy(1);
+    const [newer, older] = await verifiers();
+    assert.deepEqual([isSignedBy(note, newer), isSignedBy(note, older)], [true, false]);
+    const all = await notes();
+    assert.ok(all.every((each) => isSignedBy(each, newer) || isSignedBy(each, older)));
+    assert.deepEqual(await findings(), []);
+  });
+
+  test("without an overlap only the new key signs, and keys of before end with it", async () => {
+    await rotate(30);
+    await untilSignedBy(2);
+    await rotate(0);
+    const note = await untilSignedBy(1);
+    const [newest, ...older] = await verifiers();
+    assert.ok(isSignedBy(note, newest));
+    assert.equal(older.length, 3);
+    assert.deepEqual(
+      older.filter((key) => isSignedBy(note, key)),
+      [],
+    );
+    const keys = await openLogKeys(context());
+    assert.deepEqual(
+      keys.map((key) => key.id),
+      ["log-4", "log-3", "log-2", "log-1"],
+    );
+    assert.deepEqual(
+      signingAt(keys, systemClock.now()).map((key) => key.id),
+      ["log-4"],
+    );
+    const [made = new Date(0)] = keys.map((key) => key.signsFrom);
+    assert.ok(keys.slice(1).every((key) => key.signsUntil !== null && key.signsUntil <= made));
+    assert.deepEqual(await findings(), []);
+    assert.equal(signerOf(keys, ORIGIN, [note]).verifierKey, keys[0]?.signer(ORIGIN).verifierKey);
+  });
+
+  test("of many keys the newest is the one with the highest number, two rotations at once included", async () => {
+    for (let number = 5; number <= 10; number++) assert.equal((await rotate(0)).id, `log-${number}`);
+    const made = await Promise.all([rotate(0), rotate(0)]);
+    const [newest] = await openLogKeys(context());
+    // The second saw the first's key, or came after it.
+    assert.ok(["log-11", "log-12"].includes(newest?.id ?? ""));
+    assert.ok(made.some((row) => row.id === newest?.id));
+    const stored: { id: string; seed: string }[] = await look(
+      world.database.superUrl,
+      "select id, encode(sealed_seed, 'hex') as seed from platform.log_keys",
+    );
+    assert.equal(new Set(stored.map((row) => row.seed)).size, stored.length);
+  });
+});
