@@ -106,6 +106,7 @@ async function announce(running: Running, config: Config): Promise<void> {
       `Tabellion answers at ${url}`,
       `  API reference   ${url}/v1/secufile/reference`,
       `  OpenAPI         ${url}/v1/secufile/openapi.json`,
+      `  SSKS            ${url}/v1/ssks/reference`,
       ...(demoFile === null ? [] : tryIt(relative(process.cwd(), demoFile))),
       ...(demoTenantId === null ? [] : inviteFirst(demoTenantId)),
       "",

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { demoTenant, newPerson, signIn } from "../support/people.ts";
 import { clientOf, eventually, expected, expectedProblem, type Client, type Json } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
 import { demoSsks, newUser, ssksClientOf, type SsksClient } from "../support/ssks-client.ts";
+import { runProgram } from "../support/run-program.ts";
 import { tabellion } from "../support/tabellion-command.ts";
 
 const NOBODY = "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
@@ -201,6 +203,16 @@ describe("applications of SSKS", () => {
     for (const path of ["reference", "reference.css", "openapi.yaml", "postman.json"]) {
       assert.equal((await fetch(`${server.origin}/v1/ssks/${path}`)).status, 200, path);
     }
+  });
+
+  test("the strictest rules of an independent linter find no error in it, but for the contract's slashes at the end", async () => {
+    const file = fileURLToPath(new URL("../../openapi/ssks.json", import.meta.url));
+    const cli = fileURLToPath(new URL("../../node_modules/@redocly/cli/bin/cli.js", import.meta.url));
+    const config = fileURLToPath(new URL("../../redocly.yaml", import.meta.url));
+    const { stdout, stderr, code } = await runProgram(process.execPath, [cli, "lint", "--config", config, file], {
+      env: { REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" },
+    });
+    assert.equal(code, 0, stdout + stderr);
   });
 
   test("an Idempotency-Key means nothing at the published paths: each call is one", async () => {

@@ -298,6 +298,30 @@ describe("SSKS as an application's pages see it", () => {
     await look(server.database.superUrl, "delete from platform.rate_buckets");
   });
 
+  test("a user who is deleted while everything else happens to it is gone, and nobody is told of a failure of ours", async () => {
+    const user = newUser();
+    for (let round = 0; round < 12; round++) {
+      const [session, other] = [await proved(user), { ...user, user_id: `${user.user_id}-other` }];
+      const answers = await Promise.all([
+        ssks.front(PUSH, session, { data_b64: "AAEC" }),
+        ssks.back("/tmr/back/delete_user/", { user_id: user.user_id }),
+        ssks.front(SEARCH, session),
+        ssks.back("/tmr/back/challenge_send/", { ...user, template: TEMPLATE, create_user: true, fake_otp: true }),
+        ssks.back("/tmr/back/create_user/", other),
+        ssks.front(PUSH, session, { data_b64: "BBBB" }),
+        ssks.back("/tmr/back/delete_user/", { user_id: user.user_id }),
+      ]);
+      assert.deepEqual(
+        answers.map(({ status }) => status).filter((status) => ![200, 404].includes(status)),
+        [],
+      );
+      await look(server.database.superUrl, "delete from platform.rate_buckets");
+    }
+    expected(await ssks.back("/tmr/back/delete_user/", { user_id: user.user_id }), 200);
+    const count = await ssks.back("/tmr/back/identity_check/", { user_id: user.user_id });
+    assert.equal(expected(count, 200).identities_count, 0);
+  });
+
   test("every call is on record with its application and a hash of the user, and without factor, challenge or blob", async () => {
     const user = newUser();
     const session = await proved(user);

@@ -14,6 +14,8 @@ const DEFAULT_OVERLAP_SECONDS = 24 * 3600;
 type Parts = {
   readonly product: string;
   readonly shapes: TokenShapes;
+  /** One that a token can hold, for the example. */
+  readonly scope: string;
   readonly tokenCheck: TokenCheck;
   at(path: string): [string, ...string[]];
 };
@@ -32,6 +34,7 @@ export function tokenRoutes(options: {
   const parts: Parts = {
     product,
     shapes,
+    scope: options.scopes[0],
     tokenCheck,
     at: (path) => [`${prefix}/tokens${path}`, ...(isBare ? [`/v1/tokens${path}`] : [])],
   };
@@ -44,7 +47,7 @@ export function tokenRoutes(options: {
   ];
 }
 
-function createTokenRoute({ product, shapes, at }: Parts): Route<Call> {
+function createTokenRoute({ product, shapes, scope, at }: Parts): Route<Call> {
   return route({
     operation: "createToken",
     method: "POST",
@@ -58,7 +61,7 @@ function createTokenRoute({ product, shapes, at }: Parts): Route<Call> {
     errors: [credentialErrors.scope_not_held],
     needsStepUp: true,
     isAnswerSecret: true,
-    examples: { request: { name: "nightly import", scopes: ["documents:read"], expires_in: 86_400 } },
+    examples: { request: { name: "nightly import", scopes: [scope], expires_in: 86_400 } },
     handle: (call, { body }) => createToken(call, product, body),
   });
 }

@@ -1,3 +1,4 @@
+import { sqlState } from "../../../platform/db/tx.ts";
 import { isUuid } from "../../../platform/ids/ids.ts";
 import { TenantShreddedError, type TenantKeys } from "../../../platform/keys/keyring.ts";
 import type { Services } from "../../../platform/product.ts";
@@ -17,6 +18,21 @@ export type FoundApp = { readonly app: App; readonly keys: TenantKeys };
 
 const FRESH_MS = 500;
 const MAX_REMEMBERED = 10_000;
+
+const FOREIGN_KEY_VIOLATION = "23503";
+
+/**
+ * Runs what adds rows to an application. One that was deleted in another process within the last moment is still
+ * remembered here; then the database refuses the row, and the answer is that there is no such application.
+ */
+export async function whileItLives<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (sqlState(error) !== FOREIGN_KEY_VIOLATION) throw error;
+    throw ssksError("application_unknown", "There is no such application.", { cause: error });
+  }
+}
 
 export function createAppLookup(services: Services): AppLookup {
   const remembered = new Map<string, { readonly app: App; readonly readAtMs: number }>();

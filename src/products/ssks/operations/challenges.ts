@@ -15,6 +15,7 @@ import { insertSession } from "../store/sessions.ts";
 import { findTemplate } from "../store/templates.ts";
 import { mailOf, smsOf } from "../template.ts";
 import { noteBack } from "./acts.ts";
+import { whileItLives } from "./app-lookup.ts";
 import { takeBudgets } from "./budgets.ts";
 import { factorMac, requiredFactor } from "./factors.ts";
 import { sessionMac } from "./sessions.ts";
@@ -42,6 +43,21 @@ export async function sendChallenge(
     { limit: "sends_per_factor", whom: [app.id, mac.toString("hex")] },
     { limit: "sends_per_app", whom: [app.id] },
   ]);
+  const opening = { app, factor, mac, isFake, request };
+  return whileItLives(() => openSession(call, opening));
+}
+
+type Opening = {
+  readonly app: App;
+  readonly factor: Factor;
+  readonly mac: Buffer;
+  readonly isFake: boolean;
+  readonly request: ChallengeSendRequest;
+};
+
+async function openSession(call: Call, opening: Opening): Promise<{ session_id: string; must_authenticate: boolean }> {
+  const { app, factor, mac, isFake, request } = opening;
+  const { keyring } = call.services;
   const sessionId = uuid();
   const challenge = isFake ? FAKE_CHALLENGE : newChallenge();
   const row = {

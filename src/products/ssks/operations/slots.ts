@@ -3,6 +3,7 @@ import { uuid } from "../../../platform/ids/ids.ts";
 import { ssksError } from "../errors.ts";
 import type { SlotPushRequest, SlotSearchRequest } from "../schema.ts";
 import { findSlot, insertSlot, type SlotName } from "../store/slots.ts";
+import { whileItLives } from "./app-lookup.ts";
 import { noteFront, type FrontCall } from "./acts.ts";
 import { addressOf, takeBudgets } from "./budgets.ts";
 import { openRecord, sealRecord } from "./records.ts";
@@ -27,11 +28,13 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
     most: app.slots_per_user,
     now: call.now,
   };
-  const id = await call.services.db.tenant(app.tenant_id, async (tx) => {
-    const stored = await insertSlot(tx, app.tenant_id, row);
-    await noteFront(tx, front, { operation: "pushSlot", userId, outcome: stored === null ? "denied" : "success" });
-    return stored;
-  });
+  const id = await whileItLives(() =>
+    call.services.db.tenant(app.tenant_id, async (tx) => {
+      const stored = await insertSlot(tx, app.tenant_id, row);
+      await noteFront(tx, front, { operation: "pushSlot", userId, outcome: stored === null ? "denied" : "success" });
+      return stored;
+    }),
+  );
   if (id === null) throw ssksError("too_many_slots", "This user has as many slots as one may have.");
   return { id };
 }

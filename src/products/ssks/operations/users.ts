@@ -6,6 +6,7 @@ import type { CountResponse, PairRequest } from "../schema.ts";
 import { countSlots, deleteSlots as deleteSlotRows } from "../store/slots.ts";
 import { countIdentities, countIdentitiesOfFactor, deleteUsers, insertUser, lockUsers } from "../store/users.ts";
 import { noteBack } from "./acts.ts";
+import { whileItLives } from "./app-lookup.ts";
 import { factorMac, factorOf, optionalFactor, requiredFactor } from "./factors.ts";
 
 /** Whether a session with this factor would have to be authenticated; nothing is sent. */
@@ -37,13 +38,15 @@ export async function createUser(call: Call, app: App, request: PairRequest): Pr
     factorMac: factorMac(call.services.keyring, app, factor),
     now: call.now,
   };
-  return call.write(async (tx) => {
-    await Promise.all([
-      insertUser(tx, app.tenant_id, row),
-      noteBack(tx, call, app, { operation: "createUser", userId, details: { factor_type: factor.type } }),
-    ]);
-    return { status: "ok" };
-  });
+  return whileItLives(() =>
+    call.write(async (tx) => {
+      await Promise.all([
+        insertUser(tx, app.tenant_id, row),
+        noteBack(tx, call, app, { operation: "createUser", userId, details: { factor_type: factor.type } }),
+      ]);
+      return { status: "ok" };
+    }),
+  );
 }
 
 /** Ends the sessions of those users, too. */
