@@ -168,7 +168,7 @@ export async function look(superUrl: string, text: string, values: readonly unkn
   }
 }
 
-/** Rows of every table of ours and of waiting jobs, those of the audit log apart: refusals are on record, too. */
+/** Rows of every table of ours, those of the audit log apart: refusals are on record, too. */
 export async function rowCounts(superUrl: string): Promise<Readonly<Record<string, number>>> {
   const rows = await look(
     superUrl,
@@ -177,7 +177,7 @@ export async function rowCounts(superUrl: string): Promise<Readonly<Record<strin
               false, true, '')))[1]::text::int as count
        from information_schema.tables
       where table_type = 'BASE TABLE'
-        and (table_schema in ('secufile', 'platform') or table_name = '_private_jobs')
+        and table_schema in ('secufile', 'platform')
         and table_name !~ '^(audit_|log_|top_|refusals$)'
       order by 1`,
   );

@@ -2,7 +2,7 @@ import { platformError } from "../../../platform/errors/platform-errors.ts";
 import { uuid } from "../../../platform/ids/ids.ts";
 import { ssksError } from "../errors.ts";
 import type { SlotPushRequest, SlotSearchRequest } from "../schema.ts";
-import { findSlot, insertSlot, type SlotName } from "../store/slots.ts";
+import { findSlot, insertSlot, lockSlots, type SlotName } from "../store/slots.ts";
 import { whileItLives } from "./app-lookup.ts";
 import { noteFront, type FrontCall } from "./acts.ts";
 import { addressOf, takeBudgets } from "./budgets.ts";
@@ -30,7 +30,7 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
   };
   const id = await whileItLives(() =>
     call.services.db.tenant(app.tenant_id, async (tx) => {
-      const stored = await insertSlot(tx, app.tenant_id, row);
+      const [, stored] = await Promise.all([lockSlots(tx, app.tenant_id, name), insertSlot(tx, app.tenant_id, row)]);
       await noteFront(tx, front, { operation: "pushSlot", userId, outcome: stored === null ? "denied" : "success" });
       return stored;
     }),

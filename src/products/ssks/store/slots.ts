@@ -5,6 +5,12 @@ import type { SealedData } from "./users.ts";
 /** A slot of a user, by the keyed hash of its secret. */
 export type SlotName = { readonly appId: string; readonly userId: string; readonly secretMac: Buffer };
 
+/** Until the transaction ends nobody else stores slots of this user: `insertSlot` counts what is there. */
+export async function lockSlots(tx: Tx, tenantId: string, { appId, userId }: SlotName): Promise<void> {
+  const slots = JSON.stringify(["ssks slots", tenantId, appId, userId]);
+  await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${slots}, 0))`);
+}
+
 /** Stores or replaces a slot, which keeps its id. Null: the user has `most` others already. */
 export async function insertSlot(
   tx: Tx,
