@@ -5,8 +5,12 @@ import { connect, type Socket } from "node:net";
 export type HttpLane = {
   /** Sends a request; answers its status once the whole answer is there. */
   send(head: readonly string[], body?: string): Promise<number>;
+  /** The same, with the answer's body. */
+  ask(head: readonly string[], body?: string): Promise<LaneAnswer>;
   close(): void;
 };
+
+export type LaneAnswer = { readonly status: number; readonly text: string };
 
 const HEAD_END = "\r\n\r\n";
 
@@ -15,7 +19,7 @@ export async function openLane(origin: string): Promise<HttpLane> {
   const socket: Socket = connect(Number(url.port), url.hostname);
   socket.setNoDelay(true);
   await once(socket, "connect");
-  let waiting: PromiseWithResolvers<number> | null = null;
+  let waiting: PromiseWithResolvers<LaneAnswer> | null = null;
   let received = "";
   socket.on("data", (chunk: Buffer) => {
     received += chunk.toString("latin1");
@@ -23,19 +27,21 @@ export async function openLane(origin: string): Promise<HttpLane> {
     if (headEnd < 0) return;
     const length = Number(/\r\ncontent-length: *(\d+)/i.exec(received.slice(0, headEnd))?.[1] ?? 0);
     if (received.length < headEnd + HEAD_END.length + length) return;
-    const status = Number(received.slice(9, 12));
+    const answer = { status: Number(received.slice(9, 12)), text: received.slice(headEnd + HEAD_END.length) };
     received = "";
-    waiting?.resolve(status);
+    waiting?.resolve(answer);
   });
   socket.on("error", (error) => waiting?.reject(error));
   socket.on("close", () => waiting?.reject(new Error("the server closed the connection")));
+  async function ask(head: readonly string[], body = ""): Promise<LaneAnswer> {
+    waiting = Promise.withResolvers();
+    const lines = [...head, `Host: ${url.host}`, ...(body === "" ? [] : [`Content-Length: ${body.length}`])];
+    socket.write(`${lines.join("\r\n")}${HEAD_END}${body}`);
+    return waiting.promise;
+  }
   return {
-    send(head, body = "") {
-      waiting = Promise.withResolvers();
-      const lines = [...head, `Host: ${url.host}`, ...(body === "" ? [] : [`Content-Length: ${body.length}`])];
-      socket.write(`${lines.join("\r\n")}${HEAD_END}${body}`);
-      return waiting.promise;
-    },
+    ask,
+    send: async (head, body) => (await ask(head, body)).status,
     close: () => socket.destroy(),
   };
 }

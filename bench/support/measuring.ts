@@ -16,13 +16,7 @@ export async function withServer(
   const cluster = await startTestCluster(folder);
   await useCluster(cluster.superUrl);
   try {
-    const server = await startTestServer({
-      TABELLION_CHECK_RESPONSES: "0",
-      TABELLION_LOG_LEVEL: "info",
-      TABELLION_REQUESTS_PER_SECOND: "1000000",
-      TABELLION_DB_CONNECTIONS: "20",
-      ...env,
-    });
+    const server = await startMeasured(env);
     console.log(`${cpus().length} cores: client, server and PostgreSQL share them`);
     await measure(server);
     await server.remove();
@@ -30,6 +24,17 @@ export async function withServer(
     await cluster.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** One more server, with a database of its own on the same PostgreSQL. */
+export function startMeasured(env: Readonly<Record<string, string>>): Promise<MeasuredServer> {
+  return startTestServer({
+    TABELLION_CHECK_RESPONSES: "0",
+    TABELLION_LOG_LEVEL: "info",
+    TABELLION_REQUESTS_PER_SECOND: "1000000",
+    TABELLION_DB_CONNECTIONS: "20",
+    ...env,
+  });
 }
 
 /** How long many runs of one thing took, in milliseconds, and the time from the first to the last. */

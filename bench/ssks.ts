@@ -1,0 +1,158 @@
+/**
+ * What key storage costs beyond its transactions, and what a million stored users cost: whole challenge cycles
+ * (challenge_send, challenge_validate, search) and searches under a password over keep-alive HTTP, on a server with a
+ * thousand users and on one with a million in turn, beside the bare durable transactions of the same calls on the same
+ * tables. Use: node bench/ssks.ts [--short], which makes do with a hundred thousand.
+ */
+import { randomUUID } from "node:crypto";
+import { FAKE_CHALLENGE, newApp, TEMPLATE, wideLimits } from "../test/support/ssks-app.ts";
+import type { SsksClient } from "../test/support/ssks-client.ts";
+import { openLane, type HttpLane } from "./support/http-lane.ts";
+import { fillStorage, openBareStorage } from "./support/key-storage.ts";
+import {
+  figuresOf,
+  sampleOf,
+  startMeasured,
+  tell,
+  withServer,
+  type MeasuredServer,
+  type Sample,
+} from "./support/measuring.ts";
+
+const isShort = process.argv.includes("--short");
+const ROUNDS = isShort ? 3 : 6;
+const SECONDS = isShort ? 0.7 : 3;
+const FEW = 1_000;
+const MANY = isShort ? 100_000 : 1_000_000;
+const GOAL_SLOWER = 1.3;
+const LANES = 16;
+
+/** A server with users of which `known` can prove themselves. */
+type Storage = {
+  readonly name: string;
+  readonly app: SsksClient;
+  readonly lanes: readonly HttpLane[];
+  readonly known: readonly string[];
+};
+
+type Kind = "cycle" | "search";
+
+await withServer({}, async (one) => {
+  const other = await startMeasured({});
+  const few = await storageOf(one, FEW);
+  const many = await storageOf(other, MANY);
+  const bare = await openBareStorage(one.database, LANES);
+  await measure("cycle", "challenge cycles", { few, many, bare: bare.cycle });
+  await measure("search", "password searches", { few, many, bare: bare.search });
+  await bare.close();
+  for (const { lanes } of [few, many]) for (const lane of lanes) lane.close();
+  await other.remove();
+});
+
+async function storageOf(server: MeasuredServer, count: number): Promise<Storage> {
+  const app = await newApp(server, { limits: wideLimits });
+  const lanes = await Promise.all(Array.from({ length: LANES }, () => openLane(server.origin)));
+  // Their ids are as random as those of the others, so that they stand anywhere among them.
+  const known = Array.from({ length: FEW }, () => randomUUID());
+  const storage = { name: String(count), app, lanes, known };
+  let next = 0;
+  await Promise.all(
+    lanes.map(async (lane) => {
+      for (let user = known[next++]; user !== undefined; user = known[next++]) await store(storage, lane, user);
+    }),
+  );
+  const startedAt = performance.now();
+  await fillStorage(server.database, app.appId, count);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(0);
+  console.log(`${count} users with an identity and a password each, filled up in ${seconds} s`);
+  return storage;
+}
+
+async function store(storage: Storage, lane: HttpLane, user: string): Promise<void> {
+  const session = (await ask(storage, lane, { path: "/tmr/back/challenge_send/", body: orderOf(user) })).session_id;
+  await ask(storage, lane, { path: "/tmr/front/push/", session, body: { data_b64: "A".repeat(80) } });
+  await ask(storage, lane, { path: "/push/", body: { ...slotOf(storage, user), data_b64: "A".repeat(80) } });
+}
+
+async function cycle(storage: Storage, lane: HttpLane, user: string): Promise<void> {
+  const sent = await ask(storage, lane, { path: "/tmr/back/challenge_send/", body: orderOf(user) });
+  const proof = { challenge: FAKE_CHALLENGE, auth_factor: factorOf(user) };
+  const proved = await ask(storage, lane, {
+    path: "/tmr/front/challenge_validate/",
+    session: sent.session_id,
+    body: proof,
+  });
+  await ask(storage, lane, { path: "/tmr/front/search/", session: proved.new_id, body: {} });
+}
+
+async function search(storage: Storage, lane: HttpLane, user: string): Promise<void> {
+  await ask(storage, lane, { path: "/search/", body: slotOf(storage, user) });
+}
+
+function factorOf(user: string): object {
+  return { type: "EM", value: `${user}@example.org` };
+}
+
+function orderOf(user: string): object {
+  return { user_id: user, auth_factor: factorOf(user), create_user: true, template: TEMPLATE, fake_otp: true };
+}
+
+function slotOf({ app }: Storage, user: string): object {
+  return { app_id: app.appId, user_id: user, secret: `of ${user}` };
+}
+
+type Request = { readonly path: string; readonly session?: string | undefined; readonly body: object };
+type Reply = { readonly session_id?: string; readonly new_id?: string };
+
+async function ask({ app }: Storage, lane: HttpLane, { path, session, body }: Request): Promise<Reply> {
+  const head = [
+    ...[`POST ${path} HTTP/1.1`, "Content-Type: application/json", `X-SEALD-APPID: ${app.appId}`],
+    ...(path.includes("/back/") ? [`X-SEALD-APIKEY: ${app.apiKey}`] : []),
+    ...(session === undefined ? [] : [`X-SEALD-SESSION: ${session}`]),
+  ];
+  const { status, text } = await lane.ask(head, JSON.stringify(body));
+  if (status !== 200) throw new Error(`${path} was answered with ${status}: ${text}`);
+  return JSON.parse(text);
+}
+
+type Sides = { readonly few: Storage; readonly many: Storage; readonly bare: (lane: number) => Promise<void> };
+
+/** Each in turn, so that a neighbour's load falls on all three. */
+async function measure(kind: Kind, name: string, { few, many, bare }: Sides): Promise<void> {
+  const samples = { few: [] as Sample[], many: [] as Sample[], bare: [] as Sample[] };
+  const [ofFew, ofMany] = [callsOf(kind, few), callsOf(kind, many)];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const taken = {
+      few: await sampleOf(LANES, SECONDS, ofFew),
+      many: await sampleOf(LANES, SECONDS, ofMany),
+      bare: await sampleOf(LANES, SECONDS, bare),
+    };
+    // The first round warms up all.
+    if (round === 0) continue;
+    for (const side of ["few", "many", "bare"] as const) samples[side].push(taken[side]);
+  }
+  const [ours, others, limit] = [figuresOf(samples.few), figuresOf(samples.many), figuresOf(samples.bare)];
+  const what = kind === "cycle" ? "bare cycles of 3 transactions/s" : "bare transactions/s";
+  tell(`${name}, ${few.name} users, ${LANES} connections`, "/s", ours.perSecond, [limit.perSecond, what]);
+  tell(`${name}, ${many.name} users`, "/s", others.perSecond, [limit.perSecond, what]);
+  tell("  median", "ms", others.median, [ours.median, `ms with ${few.name} users`]);
+  tell("  p99", "ms", others.p99, [ours.p99, `ms with ${few.name} users`]);
+  const slower = ours.perSecond / others.perSecond;
+  const verdict = slower < GOAL_SLOWER ? "met" : "MISSED";
+  const label = `  slower with ${many.name} users than with ${few.name}`;
+  console.log(`${label.padEnd(50)}${slower.toFixed(2).padStart(10)} times goal < ${GOAL_SLOWER} ${verdict}`);
+}
+
+/** Calls for one known user after the other; no two lanes have the same. */
+function callsOf(kind: Kind, storage: Storage): (lane: number) => Promise<void> {
+  const turns = Array.from({ length: LANES }, () => 0);
+  const share = Math.floor(storage.known.length / LANES);
+  return async (lane) => {
+    const turn = turns[lane] ?? 0;
+    turns[lane] = turn + 1;
+    const user = storage.known[lane * share + (turn % share)] ?? "";
+    const http = storage.lanes[lane];
+    if (http === undefined) throw new Error("no connection");
+    await (kind === "cycle" ? cycle(storage, http, user) : search(storage, http, user));
+  };
+}
