@@ -6,6 +6,7 @@ import { startLocalServer, type LocalServer } from "../../test/support/local-ser
 import { FAKE_CHALLENGE, newApp, openSession, wideLimits } from "../../test/support/ssks-app.ts";
 import { newUser, type SsksClient } from "../../test/support/ssks-client.ts";
 import { PasswordClient, TwoManRuleClient } from "../../test/support/ssks-front-client.ts";
+import type { keyStorage } from "./key-storage-client.ts";
 import type { Target } from "./target.ts";
 import { debian } from "./tools.ts";
 
@@ -53,7 +54,7 @@ async function servePage(): Promise<LocalServer> {
 }
 
 /** Calls the page's client, in the page. */
-async function call(page: Page, name: string, ...given: readonly unknown[]): Promise<unknown> {
+async function call(page: Page, name: keyof typeof keyStorage, ...given: readonly unknown[]): Promise<unknown> {
   return page.evaluate<unknown>(`globalThis.keyStorage.${name}(...${JSON.stringify(given)})`);
 }
 

@@ -246,7 +246,7 @@ describe("a client of key storage", () => {
       "ALICE",
       "alice",
     ];
-    const key = { rawStorageKey: "the same", rawEncryptionKey: randomBytes(64).toString("base64") };
+    const key = { rawStorageKey: "the-same", rawEncryptionKey: randomBytes(64).toString("base64") };
     for (const userId of users) await passwords.saveIdentity(userId, key, Buffer.from(userId));
     for (const userId of users) {
       assert.equal((await passwords.retrieveIdentity(userId, key)).toString(), userId);
@@ -262,12 +262,13 @@ describe("a client of key storage", () => {
     const old = challengeIn((await mailbox.mailTo(address)).text);
     const second = await openSession(app, user, {
       ...order,
-      subject: "Votre code — é",
+      subject: "Votre code — é\r\nBcc: evil@example.org",
       template: "<b>$$CHALLENGE$$</b>",
     });
     const mail = await mailbox.mailTo(address, 2);
     const challenge = challengeIn(mail.text);
-    assert.equal(mail.subject, "Votre code — é");
+    assert.equal(mail.subject, "Votre code — é Bcc: evil@example.org");
+    assert.ok(mailbox.mails.every(({ to }) => to !== "evil@example.org"));
     assert.match(mail.html, new RegExp(`<b>${challenge}</b>`));
     assert.notEqual(challenge, old);
     const proof = { userId, authFactor, sessionId: second.sessionId };
