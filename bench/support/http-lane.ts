@@ -34,6 +34,7 @@ export async function openLane(origin: string): Promise<HttpLane> {
   socket.on("error", (error) => waiting?.reject(error));
   socket.on("close", () => waiting?.reject(new Error("the server closed the connection")));
   async function ask(head: readonly string[], body = ""): Promise<LaneAnswer> {
+    if (!socket.writable) throw new Error("the server has closed the connection, which had nothing to do for too long");
     waiting = Promise.withResolvers();
     const lines = [...head, `Host: ${url.host}`, ...(body === "" ? [] : [`Content-Length: ${body.length}`])];
     socket.write(`${lines.join("\r\n")}${HEAD_END}${body}`);
