@@ -9,7 +9,7 @@ import { noteFront, type FrontCall } from "./acts.ts";
 import { addressOf, takeBudgets } from "./budgets.ts";
 import { challengeMac } from "./challenges.ts";
 import { platformError } from "../../../platform/errors/platform-errors.ts";
-import { isFactorOf, refuseUnknownSession, sessionMac, sessionOf } from "./sessions.ts";
+import { isFactorOf, sessionMac, sessionOf, unknownSession } from "./sessions.ts";
 
 /**
  * Ends the session and opens one that is authenticated. A wrong try counts, whatever was wrong with it; the last one that a
@@ -37,7 +37,7 @@ export async function validateChallenge(
       ? "unknown"
       : tryChallenge(tx, front, session, { sessionId: sessionId ?? "", newId, request });
   });
-  if (verdict === "unknown") return refuseUnknownSession(front);
+  if (verdict === "unknown") throw unknownSession();
   if (verdict === "wrong") throw ssksError("challenge_wrong", "The challenge or the factor is wrong.");
   await taken.giveBack();
   return { new_id: newId };

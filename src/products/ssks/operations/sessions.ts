@@ -29,7 +29,11 @@ export async function refuseUnknownSession(front: FrontCall): Promise<never> {
   await takeBudgets(call.services.db, app, [
     { limit: "challenges_per_address", whom: [addressOf(call.remoteAddress)] },
   ]);
-  throw ssksError("session_not_found", "There is no such session.");
+  throw unknownSession();
+}
+
+export function unknownSession(): Error {
+  return ssksError("session_not_found", "There is no such session.");
 }
 
 /** Whether the factor that a request names, if it names one, is that of the session. */
