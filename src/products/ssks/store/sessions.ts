@@ -35,7 +35,7 @@ export async function insertSession(
       insert into ssks.users (tenant_id, id, app_id, user_id, factor_type, factor_mac, created_at)
       select ${tenantId}, ${row.newUserRef}, ${row.appId}, ${row.userId}, ${row.factorType}, ${row.factorMac}, ${row.now}
        where ${row.mayCreateUser} and not exists (select from known)
-      on conflict (tenant_id, app_id, user_id, factor_mac) do update set user_id = excluded.user_id
+      on conflict (tenant_id, app_id, user_id, factor_mac) do update set created_at = users.created_at
       returning id
     ), found as (
       select ${row.isForced}::boolean or exists (
