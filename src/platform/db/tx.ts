@@ -58,16 +58,18 @@ export type DatabaseOptions = {
 
 export function createDatabase(options: DatabaseOptions): Database {
   const { pool } = options;
-  const transaction = <T>(begin: Begin, work: (tx: Tx) => Promise<T>): Promise<T> => repeat(options, begin, work);
+  const transaction = <T>(begin: Begin, work: (tx: Tx) => Promise<T>): Promise<T> =>
+    repeat(options.log, () => attempt(options, begin, work));
 
   return {
     pool,
     tenant: (tenantId, work, txOptions = {}) => transaction({ tenantId, ...txOptions }, work),
     directory: (work, txOptions = {}) => transaction({ tenantId: null, ...txOptions }, work),
-    async lookup<R>(statement: Statement<R>) {
-      const { rows } = await pool.query<Row>(config(statement));
-      return onlyRow(rows) as R | null;
-    },
+    lookup: <R>(statement: Statement<R>) =>
+      repeat(options.log, async () => {
+        const { rows } = await pool.query<Row>(config(statement));
+        return onlyRow(rows) as R | null;
+      }),
     async isReachable(timeoutMs) {
       const answered = pool.query("select 1").then(
         () => true,
@@ -88,21 +90,25 @@ export function createDatabase(options: DatabaseOptions): Database {
 
 type Begin = TxOptions & { readonly tenantId: string | null };
 
-async function repeat<T>(options: DatabaseOptions, begin: Begin, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const faultRate = (options.commitFaultPercent ?? 0) / 100;
-  for (let attempt = 1; ; attempt++) {
+/** One transaction; where a test asks for it, some commits are rolled back instead. */
+function attempt<T>(options: DatabaseOptions, begin: Begin, work: (tx: Tx) => Promise<T>): Promise<T> {
+  const isFault = Math.random() < (options.commitFaultPercent ?? 0) / 100;
+  if (isFault && begin.isCommitAhead === true) return Promise.reject(new InjectedConflict());
+  return once(options.pool, begin, async (tx) => {
+    const result = await work(tx);
+    if (isFault) throw new InjectedConflict();
+    return result;
+  });
+}
+
+async function repeat<T>(log: Log, transaction: () => Promise<T>): Promise<T> {
+  for (let attempts = 1; ; attempts++) {
     try {
-      const isFault = Math.random() < faultRate;
-      if (isFault && begin.isCommitAhead === true) throw new InjectedConflict();
-      return await once(options.pool, begin, async (tx) => {
-        const result = await work(tx);
-        if (isFault) throw new InjectedConflict();
-        return result;
-      });
+      return await transaction();
     } catch (error) {
-      if (!isRetryable(error) || attempt === MAX_ATTEMPTS) throw error;
-      options.log.debug({ attempt, code: sqlState(error) }, "transaction repeated");
-      await delay(FIRST_PAUSE_MS * 2 ** (attempt - 1) * (0.5 + Math.random()));
+      if (!isRetryable(error) || attempts === MAX_ATTEMPTS) throw error;
+      log.debug({ attempt: attempts, code: sqlState(error) }, "transaction repeated");
+      await delay(FIRST_PAUSE_MS * 2 ** (attempts - 1) * (0.5 + Math.random()));
     }
   }
 }

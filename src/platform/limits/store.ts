@@ -1,7 +1,5 @@
-import { sql, type Statement } from "../db/sql.ts";
-import { sqlState, type Database, type Tx } from "../db/tx.ts";
-
-const DEADLOCK = "40P01";
+import { sql } from "../db/sql.ts";
+import type { Database, Tx } from "../db/tx.ts";
 
 const MICROSECONDS = 1_000_000;
 
@@ -80,16 +78,6 @@ export async function deleteExpiredValues(tx: Tx, keptSeconds: number, batchSize
 
 export type BucketTake = { readonly keyHash: Buffer; readonly burst: number; readonly everySeconds: number };
 
-/** A look-up alone is not repeated; takes that make new buckets may meet in a deadlock, which a transaction repeats. */
-async function lookUpAgain<R>(db: Database, statement: Statement<R>): Promise<R | null> {
-  try {
-    return await db.lookup(statement);
-  } catch (error) {
-    if (sqlState(error) !== DEADLOCK) throw error;
-    return db.directory((tx) => tx.one(statement));
-  }
-}
-
 /** Takes one from every bucket or from none; answers 0, or the microseconds until all of them have room. */
 export async function updateBuckets(runner: Database | Tx, takes: readonly BucketTake[]): Promise<number> {
   const isAlone = "lookup" in runner;
@@ -98,7 +86,7 @@ export async function updateBuckets(runner: Database | Tx, takes: readonly Bucke
              ${takes.map(({ keyHash }) => keyHash)}::bytea[], ${takes.map(({ burst }) => burst)}::integer[],
              ${takes.map(({ everySeconds }) => everySeconds * MICROSECONDS)}::bigint[], ${isAlone}::boolean
            )::float8 as wait_us`;
-  const row = await (isAlone ? lookUpAgain(runner, statement) : runner.one(statement));
+  const row = await (isAlone ? runner.lookup(statement) : runner.one(statement));
   if (row === null) throw new Error("take_from_buckets returned no row");
   return row.wait_us;
 }

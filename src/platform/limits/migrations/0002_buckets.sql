@@ -10,37 +10,48 @@ create index rate_buckets_empty_ix on platform.rate_buckets (empty_at);
 select platform.directory_table('platform.rate_buckets');
 
 -- Takes one from each bucket, or from none: bucket i holds p_bursts[i], and one of them runs out every p_every_us[i]. Answers 0,
--- or the microseconds until all of them have room. The clock is read after the rows are locked, in the order of their hashes.
+-- or the microseconds until all of them have room. Rows are locked, and made where they are missing, in the order of their
+-- hashes and in no other, so that no two takes wait for each other. One that somebody changed while this take waited for it is
+-- read again, so takes of one key are in order, whichever process sent them.
 create function platform.take_from_buckets(
   p_hashes bytea[], p_bursts integer[], p_every_us bigint[], p_is_buffered boolean
 ) returns bigint language plpgsql as $$
 declare
-  v_now timestamptz;
+  v_found integer;
   v_wait interval;
 begin
   if p_is_buffered then
     -- For the whole transaction: true only when this call is all of it.
     perform set_config('synchronous_commit', 'off', true);
   end if;
-  insert into platform.rate_buckets (key_hash, empty_at)
-    select hash, '-infinity' from unnest(p_hashes) as hash order by hash on conflict do nothing;
-  perform 1 from platform.rate_buckets where key_hash = any(p_hashes) order by key_hash for update;
-  v_now := clock_timestamp();
-  select max(greatest(b.empty_at, v_now) - v_now - make_interval(secs => a.every_us / 1000000.0) * (a.burst - 1))
-    into v_wait
-    from unnest(p_hashes, p_bursts, p_every_us) as a(hash, burst, every_us)
-    join platform.rate_buckets b on b.key_hash = a.hash;
+  select count(*) into v_found from platform.rate_buckets where key_hash = any(p_hashes);
+  if v_found < cardinality(p_hashes) then
+    insert into platform.rate_buckets as b (key_hash, empty_at)
+      select hash, '1970-01-01' from unnest(p_hashes) as hash order by hash
+      on conflict (key_hash) do update set empty_at = b.empty_at;
+  end if;
+  with locked as materialized (
+    select b.key_hash, b.empty_at - clock_timestamp() as owed
+      from platform.rate_buckets b where b.key_hash = any(p_hashes) order by b.key_hash for update
+  )
+  select count(*), max(greatest(l.owed, '0') - make_interval(secs => a.every_us / 1000000.0) * (a.burst - 1))
+    into v_found, v_wait
+    from locked l
+    join unnest(p_hashes, p_bursts, p_every_us) as a(hash, burst, every_us) on a.hash = l.key_hash;
+  if v_found < cardinality(p_hashes) then
+    raise exception 'a bucket was swept away between two looks' using errcode = 'serialization_failure';
+  end if;
   if v_wait > interval '0' then
     return greatest(1, ceil(extract(epoch from v_wait) * 1000000)::bigint);
   end if;
   update platform.rate_buckets b
-     set empty_at = greatest(b.empty_at, v_now) + make_interval(secs => a.every_us / 1000000.0)
+     set empty_at = greatest(b.empty_at, clock_timestamp()) + make_interval(secs => a.every_us / 1000000.0)
     from unnest(p_hashes, p_every_us) as a(hash, every_us)
    where b.key_hash = a.hash;
   return 0;
 end $$;
 
--- Gives one back to each bucket.
+-- Gives one back to each bucket; answers how many of them there are.
 create function platform.give_back_to_buckets(p_hashes bytea[], p_every_us bigint[], p_is_buffered boolean)
 returns integer language plpgsql as $$
 declare
@@ -49,10 +60,13 @@ begin
   if p_is_buffered then
     perform set_config('synchronous_commit', 'off', true);
   end if;
-  perform 1 from platform.rate_buckets where key_hash = any(p_hashes) order by key_hash for update;
+  with locked as materialized (
+    select b.key_hash from platform.rate_buckets b where b.key_hash = any(p_hashes) order by b.key_hash for update
+  )
   update platform.rate_buckets b set empty_at = b.empty_at - make_interval(secs => a.every_us / 1000000.0)
-    from unnest(p_hashes, p_every_us) as a(hash, every_us)
-   where b.key_hash = a.hash;
+    from locked l
+    join unnest(p_hashes, p_every_us) as a(hash, every_us) on a.hash = l.key_hash
+   where b.key_hash = l.key_hash;
   get diagnostics v_count = row_count;
   return v_count;
 end $$;
