@@ -72,6 +72,7 @@ describe("SSKS as an application's server sees it", () => {
     await send(user, { create_user: true });
     await send(user, { create_user: false });
     await send(newUser(), { create_user: "true", force_auth: "false", unknown: 1 });
+    await send(newUser(), { create_user: "true", force_auth: null, fake_otp: null });
   });
 
   test("SK-07 SK-08 SK-09 SK-26 a session and whether it must be authenticated: once something is stored with the factor", async () => {

@@ -84,7 +84,7 @@ export async function updateBuckets(runner: Database | Tx, takes: readonly Bucke
   const statement = sql<{ wait_us: number }>`
     select platform.take_from_buckets(
              ${takes.map(({ keyHash }) => keyHash)}::bytea[], ${takes.map(({ burst }) => burst)}::integer[],
-             ${takes.map(({ everySeconds }) => everySeconds * MICROSECONDS)}::bigint[], ${isAlone}::boolean
+             ${takes.map(({ everySeconds }) => Math.round(everySeconds * MICROSECONDS))}::bigint[], ${isAlone}::boolean
            )::float8 as wait_us`;
   const row = await (isAlone ? runner.lookup(statement) : runner.one(statement));
   if (row === null) throw new Error("take_from_buckets returned no row");
@@ -97,7 +97,7 @@ export async function updateBucketsBack(runner: Database | Tx, takes: readonly B
   const statement = sql<{ count: number }>`
     select platform.give_back_to_buckets(
              ${takes.map(({ keyHash }) => keyHash)}::bytea[],
-             ${takes.map(({ everySeconds }) => everySeconds * MICROSECONDS)}::bigint[], ${isAlone}::boolean) as count`;
+             ${takes.map(({ everySeconds }) => Math.round(everySeconds * MICROSECONDS))}::bigint[], ${isAlone}::boolean) as count`;
   const row = await (isAlone ? runner.lookup(statement) : runner.one(statement));
   return row?.count ?? 0;
 }

@@ -17,15 +17,15 @@ function uuidShape(what: string): z.ZodString {
     .meta({ description: what, examples: ["0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b"] });
 }
 
-/** Clients of other makes send booleans as text, too. */
+/** Clients of other makes send booleans as text, too, and null for what they leave to the server. */
 function flagShape(what: string) {
   return z
-    .union([z.boolean(), z.enum(["true", "false"])])
+    .union([z.boolean(), z.enum(["true", "false"]), z.null()])
     .default(false)
     .meta({ description: what });
 }
 
-export function isTrue(flag: boolean | "true" | "false"): boolean {
+export function isTrue(flag: boolean | "true" | "false" | null): boolean {
   return flag === true || flag === "true";
 }
 
@@ -169,7 +169,7 @@ export const failureShape = z
 
 const budget = z.strictObject({
   burst: z.int().min(1).max(1_000_000).meta({ description: "How many at once." }),
-  every_seconds: z.int().min(1).max(86_400).meta({ description: "Seconds after which there is one more." }),
+  every_seconds: z.number().min(0.001).max(86_400).meta({ description: "Seconds after which there is one more." }),
 });
 
 function limitsShape() {
