@@ -135,7 +135,7 @@ function rotateTenantKeysRoute(): Route<Call> {
 
 /** The first token of an organisation, by which it makes its others itself. */
 function firstTokenRoute(product: string, scopes: readonly [string, ...string[]]): Route<Call> {
-  const shapes = tokenShapes(scopes);
+  const shapes = tokenShapes(product, scopes);
   const request = z.strictObject({
     ...shapes.create.shape,
     scopes: shapes.create.shape.scopes.default([...scopes]).meta({ description: "Every scope when not given." }),

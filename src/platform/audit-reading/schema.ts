@@ -166,7 +166,11 @@ export const consistencyQuery = z.strictObject({
   from: treeSize.meta({ description: "Size of the tree seen before.", examples: [3] }),
   to: treeSize.meta({ description: "Size of the tree seen now.", examples: [7] }),
 });
-const hash = z.string().min(44).max(44);
+const hash = z
+  .string()
+  .min(44)
+  .max(44)
+  .meta({ examples: ["n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="] });
 export const consistencyShape = z.strictObject({ from: treeSize, to: treeSize, path: z.array(hash).max(128) });
 
 const verifierKey = z

@@ -30,7 +30,7 @@ export function tokenRoutes(options: {
   isBare?: boolean;
 }): Route<Call>[] {
   const { product, prefix, tokenCheck, isBare = false } = options;
-  const shapes = tokenShapes(options.scopes);
+  const shapes = tokenShapes(product, options.scopes);
   const parts: Parts = {
     product,
     shapes,

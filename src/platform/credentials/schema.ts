@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { idShape, instantShape, pageQuery, pageShape } from "../http/body.ts";
+import { exampleToken } from "./token.ts";
 
 const MAX_SCOPES = 50;
 const MAX_NETWORKS = 50;
@@ -14,12 +15,12 @@ const networkShape = z
 
 export type TokenShapes = ReturnType<typeof shapesOf>;
 
-/** What goes over the wire about tokens that can hold these scopes. */
-export function tokenShapes(scopes: readonly [string, ...string[]]): TokenShapes {
-  return shapesOf(scopes);
+/** What goes over the wire about a product's tokens, which can hold these scopes. */
+export function tokenShapes(product: string, scopes: readonly [string, ...string[]]): TokenShapes {
+  return shapesOf(product, scopes);
 }
 
-function shapesOf(scopes: readonly [string, ...string[]]) {
+function shapesOf(product: string, scopes: readonly [string, ...string[]]) {
   const scope = z.enum(scopes);
   const token = z.strictObject({
     token_id: idShape("tok", "Id of the token; not the token itself."),
@@ -64,7 +65,11 @@ function shapesOf(scopes: readonly [string, ...string[]]) {
     token,
     created: z.strictObject({
       ...token.shape,
-      token: z.string().min(60).max(100).meta({ description: "The token. Shown once, kept nowhere." }),
+      token: z
+        .string()
+        .min(60)
+        .max(100)
+        .meta({ description: "The token. Shown once, kept nowhere.", examples: [exampleToken(product)] }),
     }),
     list: pageShape(token),
   };

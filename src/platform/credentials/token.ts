@@ -60,3 +60,8 @@ export const tokenPrefixes: Readonly<Record<string, string>> = {
   ssks: "ssk",
   "ssks-app": "ska",
 };
+
+/** For published documents: of the form, but with a checksum that no token has. */
+export function exampleToken(product: string): string {
+  return `${tokenPrefixes[product] ?? "tok"}_live_0Example0Key_${"ShownOnce0".repeat(4)}abc000000`;
+}
