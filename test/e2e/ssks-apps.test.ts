@@ -7,6 +7,7 @@ import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { demoTenant, newPerson, signIn } from "../support/people.ts";
 import { clientOf, eventually, expected, expectedProblem, type Client, type Json } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
+import { FAKE_CHALLENGE, newApp, openSession } from "../support/ssks-app.ts";
 import { demoSsks, newUser, ssksClientOf, type SsksClient } from "../support/ssks-client.ts";
 import { runProgram } from "../support/run-program.ts";
 import { tabellion } from "../support/tabellion-command.ts";
@@ -86,6 +87,37 @@ describe("applications of SSKS", () => {
     expectedProblem(await api.call("DELETE", `${keys}/tok_01KB2Q6V9XJ4M8T3RZ5C7D1E0F`), 404, "key_not_found");
     expectedProblem(await clientOf(server.origin, third.api_key).get(APPS), 401, "unauthorized");
     expectedProblem(await clientOf(server.origin, server.apiKey).get(APPS), 401, "unauthorized");
+  });
+
+  test("budgets of an application are its own: what another one sets and uses up holds up nobody here", async () => {
+    const strict = { burst: 1, every_seconds: 86_400 };
+    const other = await newApp(server, { limits: { pushes_per_address: strict, challenges_per_address: strict } });
+    const push = (client: SsksClient): Promise<{ status: number }> =>
+      client.front("/push/", null, { app_id: client.appId, user_id: "x", secret: "s", data_b64: "" });
+    assert.deepEqual([(await push(other)).status, (await push(other)).status], [200, 429]);
+    assert.equal((await push(demo)).status, 200);
+    const limits = { pushes_per_address: { burst: 2, every_seconds: 0.5 } };
+    expected(await api.call("PATCH", `${APPS}/${other.appId}`, { body: { limits } }), 200);
+    await eventually("the new setting holds", async () => ((await push(other)).status === 200 ? true : null));
+  });
+
+  test("who may have fewer slots than there are still replaces each of them", async () => {
+    const client = await newApp(server);
+    const push = (secret: string): Promise<{ status: number }> =>
+      client.front("/push/", null, { app_id: client.appId, user_id: "x", secret, data_b64: "" });
+    for (const secret of ["a", "b", "c"]) assert.equal((await push(secret)).status, 200);
+    expected(await api.call("PATCH", `${APPS}/${client.appId}`, { body: { slots_per_user: 1 } }), 200);
+    await eventually("the new setting holds", async () => ((await push("d")).status === 403 ? true : null));
+    for (const secret of ["a", "b", "c"]) assert.equal((await push(secret)).status, 200);
+  });
+
+  test("SK-24 SK-25 in production no challenge of a test is good any more", async () => {
+    const client = await newApp(server);
+    const user = newUser();
+    const { sessionId } = await openSession(client, user);
+    expected(await api.call("PATCH", `${APPS}/${client.appId}`, { body: { environment: "production" } }), 200);
+    const proof = { challenge: FAKE_CHALLENGE, auth_factor: user.auth_factor };
+    assert.equal((await client.front("/tmr/front/challenge_validate/", sessionId, proof)).status, 404);
   });
 
   test("templates are kept, one of them as the default, and deleted", async () => {

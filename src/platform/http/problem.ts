@@ -34,8 +34,8 @@ export function problemDialect(documentation: string, pagePrefixes: readonly str
   };
 }
 
-/** The router takes a path also with its letters percent-encoded. */
-function isUnder(prefixes: readonly string[], path: string): boolean {
+/** Whether a path is one of these or stands below one. The router takes a path also with its letters percent-encoded. */
+export function isUnder(prefixes: readonly string[], path: string): boolean {
   const plain = path.replaceAll(/%([2-7][0-9a-f])/gi, (_, hex: string) =>
     String.fromCodePoint(Number.parseInt(hex, 16)),
   );

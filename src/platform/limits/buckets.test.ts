@@ -56,6 +56,16 @@ describe("buckets that all processes share", () => {
     assert.equal(await letThrough([wide], 10), 3, "what the narrow one refused took nothing from the wide one");
   });
 
+  test("a refusal makes no bucket of what else was asked for", async () => {
+    const full = bucket(1);
+    assert.equal(await letThrough([full], 1), 1);
+    const count = async (): Promise<number> =>
+      (await db.pool.query("select count(*)::int as count from platform.rate_buckets")).rows[0].count;
+    const before = await count();
+    assert.equal(await letThrough([full, bucket(5)], 3), 0);
+    assert.equal(await count(), before);
+  });
+
   test("what is given back may be taken again, and no more than was taken", async () => {
     const one = bucket(2);
     assert.equal(await letThrough([one], 3), 2);

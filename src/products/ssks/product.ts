@@ -10,19 +10,13 @@ import { ssksEvents } from "./events.ts";
 import { ssksFrench } from "./french.ts";
 import { ssksJobs } from "./jobs.ts";
 import { authenticateManagerWith } from "./management/auth.ts";
-import { managementDialect } from "./management/dialect.ts";
+import { MANAGEMENT_PREFIX, isManagement, managementDialect } from "./management/dialect.ts";
 import { managementRoutes } from "./management/routes.ts";
 import { createAppLookup } from "./operations/app-lookup.ts";
 import { headerSchemes } from "./published-contract.ts";
 import { backRoutes, frontRoutes } from "./routes.ts";
 import { failureShape } from "./schema.ts";
 import { ssksScopes } from "./scopes.ts";
-
-const PREFIX = "/v1/ssks";
-
-function isManagement(path: string): boolean {
-  return path === PREFIX || path.startsWith(`${PREFIX}/`);
-}
 
 /** Two front doors, each with words of its own. */
 const dialect: Product["dialect"] = {
@@ -36,12 +30,12 @@ export function ssks(services: Services, tokenCheck: TokenCheck): Product {
   return {
     name: "ssks",
     dialect,
-    pathPrefixes: [PREFIX, "/tmr", "/strict", "/push", "/search"],
+    pathPrefixes: [MANAGEMENT_PREFIX, "/tmr", "/strict", "/push", "/search"],
     authenticate: (request, call) => (isManagement(request.url ?? "") ? manager : application)(request, call),
     routes: [
       ...backRoutes(apps),
       ...managementRoutes({ apps, forgetKey: (lookupId) => tokenCheck.forget(lookupId) }),
-      ...tokenRoutes({ product: "ssks", prefix: PREFIX, scopes: ssksScopes, tokenCheck }),
+      ...tokenRoutes({ product: "ssks", prefix: MANAGEMENT_PREFIX, scopes: ssksScopes, tokenCheck }),
     ],
     openRoutes: frontRoutes(apps),
     jobs: ssksJobs(services),

@@ -5,7 +5,8 @@ import { usualLimits, type LimitName } from "./limits.ts";
 
 /** What is stored is as long as the longest of long-lived identities, several times over. */
 const MAX_DATA_CHARACTERS = 262_144;
-const MAX_TEMPLATE_CHARACTERS = 100_000;
+/** So that markup and text, in which a letter may count twice, fit into a mail. */
+const MAX_TEMPLATE_CHARACTERS = 48_000;
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 function uuidShape(what: string): z.ZodString {

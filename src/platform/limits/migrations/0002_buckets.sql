@@ -24,7 +24,14 @@ begin
     -- For the whole transaction: true only when this call is all of it.
     perform set_config('synchronous_commit', 'off', true);
   end if;
-  select count(*) into v_found from platform.rate_buckets where key_hash = any(p_hashes);
+  -- A refusal needs no lock and makes no row: floods write nothing.
+  select count(*), max(greatest(b.empty_at - clock_timestamp(), '0') - make_interval(secs => a.every_us / 1000000.0) * (a.burst - 1))
+    into v_found, v_wait
+    from unnest(p_hashes, p_bursts, p_every_us) as a(hash, burst, every_us)
+    join platform.rate_buckets b on b.key_hash = a.hash;
+  if v_wait > interval '0' then
+    return greatest(1, ceil(extract(epoch from v_wait) * 1000000)::bigint);
+  end if;
   if v_found < cardinality(p_hashes) then
     insert into platform.rate_buckets as b (key_hash, empty_at)
       select hash, '1970-01-01' from unnest(p_hashes) as hash order by hash

@@ -5,9 +5,10 @@ import { pageOf, positionOf } from "../../../platform/db/paging.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { uuid } from "../../../platform/ids/ids.ts";
 import type { Call } from "../../../platform/product.ts";
-import { monthOf } from "../app.ts";
+import { monthOf, takesFakeChallenges } from "../app.ts";
 import { ssksError } from "../errors.ts";
 import type { AppView, CreateAppRequest, UpdateAppRequest } from "../schema.ts";
+import { deleteAppSessions } from "../store/sessions.ts";
 import {
   deleteApp as deleteAppRow,
   deleteAppTenant,
@@ -75,6 +76,8 @@ export async function updateApp(call: Call, id: string, request: UpdateAppReques
     if (row === null) throw noApp(id);
     const changed = changedBy(row, request);
     await updateAppRow(tx, tenantId, id, changed);
+    // Fixed challenges were taken until now.
+    if (takesFakeChallenges(row) && !takesFakeChallenges(changed)) await deleteAppSessions(tx, tenantId, id);
     await noteApp(tx, call, "updateApp", { appId: id, details: { changed: Object.keys(request) } });
     return viewOf(changed, usage?.sent ?? 0);
   });

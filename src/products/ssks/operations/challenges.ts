@@ -39,9 +39,9 @@ export async function sendChallenge(
   const { keyring, db } = call.services;
   const mac = factorMac(keyring, app, factor);
   await takeBudgets(db, app, [
-    { limit: "sends_per_user", whom: [app.id, request.user_id] },
-    { limit: "sends_per_factor", whom: [app.id, mac.toString("hex")] },
-    { limit: "sends_per_app", whom: [app.id] },
+    { limit: "sends_per_user", whom: [request.user_id] },
+    { limit: "sends_per_factor", whom: [mac.toString("hex")] },
+    { limit: "sends_per_app", whom: [] },
   ]);
   const opening = { app, factor, mac, isFake, request };
   return whileItLives(() => openSession(call, opening));

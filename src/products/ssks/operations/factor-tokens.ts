@@ -25,13 +25,13 @@ export async function getFactorToken(
 ): Promise<{ factor_token: string }> {
   const { call, app } = front;
   const { type, value } = { type: request.auth_factor_type, value: request.auth_factor_value };
-  const signing = await signingKey(call.services);
   const { factorHash } = await withSession(front, { sessionId, operation: "getFactorToken" }, async (tx, session) => {
     if (!session.is_authenticated) return "session_not_authenticated";
     if (!isFactorOf(front, session, { auth_factor: { type, value } })) return "factor_differs";
     await noteFront(tx, front, { operation: "getFactorToken", userId: session.user_id });
     return { factorHash: session.factor_mac.toString("hex") };
   });
+  const signing = await signingKey(call.services);
   const issuedAt = Math.floor(call.now.getTime() / 1000);
   const token = await new SignJWT({ app_id: app.id, auth_factor_type: type, auth_factor_hash: factorHash })
     .setProtectedHeader({ alg: "EdDSA", kid: signing.kid, typ: "JWT" })
@@ -58,19 +58,25 @@ export async function listFactorTokenKeys(services: Services): Promise<TokenKeys
 async function signingKey(services: Services) {
   const rows = await keysOf(services);
   const nowMs = services.clock.now().getTime();
-  const row = rows.find((one) => nowMs - one.created_at.getTime() >= SETTLE_MS) ?? rows.at(-1);
+  const row = rows.find((one) => isSettled(one, nowMs)) ?? rows.at(-1);
   if (row === undefined) throw new Error("there is no key to sign factor tokens with");
   const keys = await services.keyring.of(SERVER_TENANT);
   const der = keys.open("session-signing", row.sealed_private, `ssks/${row.id}`);
   return { kid: row.id, key: createPrivateKey({ key: der, format: "der", type: "pkcs8" }) };
 }
 
-/** Those in use, the newest first; makes one where it is due. */
+function isSettled({ created_at: createdAt }: TokenKeyRow, nowMs: number): boolean {
+  return nowMs - createdAt.getTime() >= SETTLE_MS;
+}
+
+/** Those in use, the newest first; makes one where it is due. An old key signs on until a newer one has settled. */
 async function keysOf(services: Services): Promise<TokenKeyRow[]> {
   const { db, keyring, clock } = services;
   const now = clock.now();
-  const used = (rows: readonly TokenKeyRow[]): TokenKeyRow[] =>
-    rows.filter((row) => now.getTime() - row.created_at.getTime() < KEY_MS + DAY_MS);
+  const used = (rows: readonly TokenKeyRow[]): TokenKeyRow[] => {
+    const signing = rows.find((row) => isSettled(row, now.getTime()));
+    return rows.filter((row) => row === signing || now.getTime() - row.created_at.getTime() < KEY_MS + DAY_MS);
+  };
   const isDue = ([newest]: readonly TokenKeyRow[]): boolean =>
     newest === undefined || now.getTime() - newest.created_at.getTime() >= KEY_MS;
   const known = await db.tenant(SERVER_TENANT, (tx) => listTokenKeys(tx, SERVER_TENANT));

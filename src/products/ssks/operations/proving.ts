@@ -28,7 +28,7 @@ export async function validateChallenge(
   const { db } = call.services;
   const taken = await takeBudgets(db, app, [
     { limit: "challenges_per_address", whom: [addressOf(call.remoteAddress)] },
-    { limit: "challenges_per_app", whom: [app.id] },
+    { limit: "challenges_per_app", whom: [] },
   ]);
   const newId = uuid();
   const verdict = await db.tenant(app.tenant_id, async (tx) => {
@@ -39,7 +39,7 @@ export async function validateChallenge(
   });
   if (verdict === "unknown") throw unknownSession();
   if (verdict === "wrong") throw ssksError("challenge_wrong", "The challenge or the factor is wrong.");
-  await taken.giveBack();
+  await taken.giveBackAfter(call.log);
   return { new_id: newId };
 }
 
@@ -57,7 +57,7 @@ async function tryChallenge(
   const { tenant_id: tenantId } = app;
   const { user_ref: userRef, user_id: userId } = session;
   const taken = await takeBudgets(tx, app, [
-    { limit: "challenges_per_factor", whom: [app.id, session.factor_mac.toString("hex")] },
+    { limit: "challenges_per_factor", whom: [session.factor_mac.toString("hex")] },
   ]);
   const mac = challengeMac(keyring, sessionId, request.challenge);
   // Compared also where there is no challenge, so that the time tells nothing.

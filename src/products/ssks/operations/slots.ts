@@ -15,10 +15,10 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
   const { user_id: userId } = request;
   const address = addressOf(call.remoteAddress);
   await takeBudgets(call.services.db, app, [
-    { limit: "pushes_per_user_and_address", whom: [app.id, userId, address] },
-    { limit: "pushes_per_user", whom: [app.id, userId] },
+    { limit: "pushes_per_user_and_address", whom: [userId, address] },
+    { limit: "pushes_per_user", whom: [userId] },
     { limit: "pushes_per_address", whom: [address] },
-    { limit: "pushes_per_app", whom: [app.id] },
+    { limit: "pushes_per_app", whom: [] },
   ]);
   const name = nameOf(front, request);
   const row = {
@@ -47,10 +47,10 @@ export async function searchSlot(front: FrontCall, request: SlotSearchRequest): 
   const address = addressOf(call.remoteAddress);
   // Taken before the look: of guesses made at once, those beyond the budget are not looked at.
   const taken = await takeBudgets(call.services.db, app, [
-    { limit: "searches_per_user_and_address", whom: [app.id, userId, address] },
-    { limit: "searches_per_user", whom: [app.id, userId] },
+    { limit: "searches_per_user_and_address", whom: [userId, address] },
+    { limit: "searches_per_user", whom: [userId] },
     { limit: "searches_per_address", whom: [address] },
-    { limit: "searches_per_app", whom: [app.id] },
+    { limit: "searches_per_app", whom: [] },
   ]);
   const name = nameOf(front, request);
   const row = await call.services.db.tenant(app.tenant_id, async (tx) => {
@@ -62,7 +62,7 @@ export async function searchSlot(front: FrontCall, request: SlotSearchRequest): 
   if (row === null) throw ssksError("password_user_not_found", "Nothing is stored for this user.");
   const { wrapped_key: wrappedKey, sealed_data: sealedData } = row;
   if (wrappedKey === null || sealedData === null) throw ssksError("password_wrong", "Nothing is stored under this.");
-  await taken.giveBack();
+  await taken.giveBackAfter(call.log);
   return { data_b64: openRecord(keys, { wrappedKey, sealedData }, contextOf(name)) };
 }
 

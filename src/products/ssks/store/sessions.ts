@@ -118,11 +118,20 @@ export async function deleteSession(tx: Tx, tenantId: string, userRef: string): 
   return tx.run(sql`delete from ssks.sessions where tenant_id = ${tenantId} and user_ref = ${userRef}`);
 }
 
-/** Forgets sessions that are over. Zero rows: there are none. */
+/** Zero rows: the application has none. */
+export async function deleteAppSessions(tx: Tx, tenantId: string, appId: string): Promise<number> {
+  return tx.run(sql`
+    delete from ssks.sessions
+     where tenant_id = ${tenantId}
+       and user_ref in (select id from ssks.users where tenant_id = ${tenantId} and app_id = ${appId})`);
+}
+
+/** Forgets sessions that are over; one that was replaced while this waited for it is not. Zero rows: there are none. */
 export async function deleteEndedSessions(tx: Tx, tenantId: string, now: Date, limit: number): Promise<number> {
   return tx.run(sql`
     delete from ssks.sessions
      where tenant_id = ${tenantId} and user_ref in (
        select user_ref from ssks.sessions where tenant_id = ${tenantId} and expires_at < ${now}
-        order by expires_at limit ${limit})`);
+        order by expires_at limit ${limit})
+       and expires_at < ${now}`);
 }

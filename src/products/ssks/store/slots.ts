@@ -11,7 +11,7 @@ export async function lockSlots(tx: Tx, tenantId: string, { appId, userId }: Slo
   await tx.run(sql`select pg_advisory_xact_lock(hashtextextended(${slots}, 0))`);
 }
 
-/** Stores or replaces a slot, which keeps its id. Null: the user has `most` others already. */
+/** Stores or replaces a slot, which keeps its id. Null: it is a new one, and the user has `most` already. */
 export async function insertSlot(
   tx: Tx,
   tenantId: string,
@@ -21,9 +21,10 @@ export async function insertSlot(
     insert into ssks.slots (tenant_id, app_id, user_id, secret_mac, id, wrapped_key, sealed_data, stored_at)
     select ${tenantId}, ${row.appId}, ${row.userId}, ${row.secretMac}::bytea, ${row.id}, ${row.wrappedKey}::bytea,
            ${row.sealedData}::bytea, ${row.now}::timestamptz
-     where (select count(*) from ssks.slots
-             where tenant_id = ${tenantId} and app_id = ${row.appId} and user_id = ${row.userId}
-               and secret_mac <> ${row.secretMac}) < ${row.most}::integer
+     where (select count(*) filter (where secret_mac <> ${row.secretMac}) < ${row.most}::integer
+                or bool_or(secret_mac = ${row.secretMac})
+              from ssks.slots
+             where tenant_id = ${tenantId} and app_id = ${row.appId} and user_id = ${row.userId})
     on conflict (tenant_id, app_id, user_id, secret_mac) do update
        set wrapped_key = excluded.wrapped_key, sealed_data = excluded.sealed_data, stored_at = excluded.stored_at
     returning id`);
