@@ -7,7 +7,7 @@ import { exampleOf } from "./openapi-examples.ts";
 import { successHeaders } from "./openapi-headers.ts";
 import type { FailureSurface, ProblemShelf } from "./openapi-problems.ts";
 import { codeSamples, type SampleCredential } from "./openapi-samples.ts";
-import type { ForeignContract, Method, RequestBody, Route } from "./route.ts";
+import { takesIdempotencyKey, type RequestBody, type Route } from "./route.ts";
 
 /** What of a route is published: all but its handler. */
 export type PublishedRoute = Omit<Route<never>, "handle">;
@@ -73,7 +73,7 @@ function surfaceOf(route: PublishedRoute, idempotencyErrors: ErrorTable): Failur
     ([code]) => code !== SECRET_ONLY || route.isAnswerSecret === true,
   );
   return {
-    further: takesIdempotencyKey(route) ? further.map(([, row]) => row) : [],
+    further: takesIdempotencyKey(route, route.scopes === null) ? further.map(([, row]) => row) : [],
     proof: route.foreign !== undefined ? "headers" : route.scopes === null ? "none" : "token",
     needsStepUp: route.needsStepUp === true,
     hasInput: route.params !== undefined || route.query !== undefined || route.body?.kind === "json",
@@ -99,22 +99,13 @@ function securityOf({ scopes, foreign }: PublishedRoute): SecurityRequirement[] 
   return scopes === null ? [] : [{ bearer: scopes }];
 }
 
-/** An open route has no tenant that a key could belong to. */
-export function takesIdempotencyKey(route: {
-  readonly method: Method;
-  readonly scopes: readonly string[] | null;
-  readonly foreign?: ForeignContract;
-}): boolean {
-  return route.method === "POST" && route.scopes !== null && route.foreign === undefined;
-}
-
 function answersRanges(route: PublishedRoute): boolean {
   return route.answer.kind === "raw" && route.answer.also?.[206] !== undefined;
 }
 
 function headerReferences(route: PublishedRoute): Reference[] {
   const names = [
-    ...(takesIdempotencyKey(route) ? ["Idempotency-Key"] : []),
+    ...(takesIdempotencyKey(route, route.scopes === null) ? ["Idempotency-Key"] : []),
     ...(answersRanges(route) ? ["Range"] : []),
   ];
   return names.map((name) => ({ $ref: `#/components/parameters/${name}` }));
@@ -166,7 +157,7 @@ function requestBodyOf(body: RequestBody, route: PublishedRoute, name: string, s
 
 function successesOf(route: PublishedRoute, name: string, shelves: Shelves): Record<string, Answer> {
   const { answer } = route;
-  const headers = successHeaders(takesIdempotencyKey(route));
+  const headers = successHeaders(takesIdempotencyKey(route, route.scopes === null));
   if (answer.kind === "empty") return { [answer.status]: { description: answer.description, headers } };
   if (answer.kind === "raw") {
     const content = { [answer.contentType]: { schema: rawSchema(answer.contentType) } };

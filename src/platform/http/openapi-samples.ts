@@ -1,3 +1,4 @@
+import { takesIdempotencyKey } from "./route.ts";
 import type { Body, CodeSample, Parameter } from "./openapi-document.ts";
 import type { PublishedRoute } from "./openapi-operation.ts";
 
@@ -44,7 +45,7 @@ function requestOf({ route, parameters, requestBody, publicUrl, credentials }: S
     method: route.method,
     url: publicUrl + path + (query.length === 0 ? "" : `?${query.join("&")}`),
     credentials,
-    hasIdempotencyKey: route.method === "POST" && route.scopes !== null && route.foreign === undefined,
+    hasIdempotencyKey: takesIdempotencyKey(route, route.scopes === null),
     body: json === undefined ? (requestBody === null ? null : { kind: "file" }) : jsonBody(json.example),
     savesFile: route.answer.kind === "raw" && !/^(?:text\/|application\/json)/.test(route.answer.contentType),
   };

@@ -124,3 +124,11 @@ export function routeFor<C>(): <
   // The pipeline calls `handle` only with what these very schemas accepted, which the wider type cannot say.
   return (spec) => spec as unknown as Route<C>;
 }
+
+/** An open route has no tenant that a key could belong to; a foreign contract knows none. */
+export function takesIdempotencyKey(
+  route: { readonly method: Method; readonly foreign?: ForeignContract },
+  isOpen: boolean,
+): boolean {
+  return route.method === "POST" && !isOpen && route.foreign === undefined;
+}

@@ -61,9 +61,9 @@ describe("buckets that all processes share", () => {
     assert.equal(await letThrough([full], 1), 1);
     const count = async (): Promise<number> =>
       (await db.pool.query("select count(*)::int as count from platform.rate_buckets")).rows[0].count;
-    const before = await count();
+    const earlier = await count();
     assert.equal(await letThrough([full, bucket(5)], 3), 0);
-    assert.equal(await count(), before);
+    assert.equal(await count(), earlier);
   });
 
   test("what is given back may be taken again, and no more than was taken", async () => {

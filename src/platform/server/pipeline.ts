@@ -4,7 +4,7 @@ import { finished } from "node:stream/promises";
 import type { Tx } from "../db/tx.ts";
 import { AppError } from "../errors/errors.ts";
 import { platformError } from "../errors/platform-errors.ts";
-import type { RawAnswer, RouteInput } from "../http/route.ts";
+import { takesIdempotencyKey, type RawAnswer, type RouteInput } from "../http/route.ts";
 import { fingerprintOf } from "../idempotency/fingerprint.ts";
 import { claimKey, readIdempotencyKey, type Claim } from "../idempotency/idempotency.ts";
 import type { StoredAnswer } from "../idempotency/schema.ts";
@@ -128,8 +128,7 @@ async function carryOutAs(registered: Registered & { isOpen: false }, reply: Fas
   const { open, caller, input } = work;
   const keys = await open.services.keyring.of(caller.tenantId);
   const header = input.headers["idempotency-key"];
-  const isRepeatable = registered.route.method === "POST" && registered.route.foreign === undefined;
-  const key = isRepeatable ? readIdempotencyKey(header, "uuid-v4") : null;
+  const key = takesIdempotencyKey(registered.route, registered.isOpen) ? readIdempotencyKey(header, "uuid-v4") : null;
   if (key === null) {
     const call = callOf(work, keys, null);
     const value = await registered.route.handle(call, input as never);

@@ -1,3 +1,4 @@
+import { platformError } from "../../platform/errors/platform-errors.ts";
 import { errorsOf, type ErrorTable } from "../../platform/errors/errors.ts";
 
 /** `wire` is the word that clients compare: a model for 404, a detail otherwise. */
@@ -63,3 +64,8 @@ export const ssksErrors = {
 } as const satisfies ErrorTable;
 
 export const ssksError = errorsOf("ssks", ssksErrors);
+
+/** A field of a body that its schema lets pass and the operation does not. */
+export function refusedField(parameter: string, reason: string): Error {
+  return platformError("validation_failed", "The body is not valid.", { fields: [{ parameter, reason }] });
+}

@@ -1,7 +1,6 @@
 import { giveBackToBuckets, takeFromBuckets, type BucketRequest } from "../../../platform/limits/buckets.ts";
 import type { Database, Tx } from "../../../platform/db/tx.ts";
 import type { Log } from "../../../platform/log/log.ts";
-import { addressPrefix } from "../../../platform/limits/limit-keys.ts";
 import type { App } from "../app.ts";
 import { ssksError } from "../errors.ts";
 import { budgetOf, type LimitName } from "../limits.ts";
@@ -33,8 +32,3 @@ export type Taken = {
   /** After the commit of what succeeded: that must be answered, also where this fails. */
   giveBackAfter(log: Log): Promise<void>;
 };
-
-/** The neighbourhood that stands for one client. */
-export function addressOf(remoteAddress: string): string {
-  return addressPrefix(remoteAddress);
-}

@@ -1,13 +1,12 @@
 import { randomInt } from "node:crypto";
 import type { Tx } from "../../../platform/db/tx.ts";
-import { platformError } from "../../../platform/errors/platform-errors.ts";
 import { uuid } from "../../../platform/ids/ids.ts";
 import type { Keyring } from "../../../platform/keys/keyring.ts";
 import { enqueueMail, enqueueSms } from "../../../platform/notify/notify.ts";
 import type { Call } from "../../../platform/product.ts";
 import { monthOf, needsMark, takesFakeChallenges, type App } from "../app.ts";
 import { CHALLENGE_ALPHABET, CHALLENGE_CHARACTERS, CHALLENGE_MARK, FAKE_CHALLENGE, SESSION_MS } from "../challenge.ts";
-import { ssksError } from "../errors.ts";
+import { refusedField, ssksError } from "../errors.ts";
 import type { Factor } from "../factor.ts";
 import { isTrue, type ChallengeSendRequest } from "../schema.ts";
 import { updateSmsUsage } from "../store/apps.ts";
@@ -112,17 +111,13 @@ async function templateOf(tx: Tx, app: App, factor: Factor, request: ChallengeSe
   const html = isGiven ? template : kept?.html;
   if (html === undefined) {
     const parameter = id === null || id === undefined ? "template" : "template_id";
-    throw wrongTemplate(parameter, parameter === "template" ? "is required" : "names no template of the application");
+    throw refusedField(parameter, parameter === "template" ? "is required" : "names no template of the application");
   }
   if (factor.type === "EM" && needsMark(app) && !html.includes(CHALLENGE_MARK)) {
-    throw wrongTemplate("template", `must hold ${CHALLENGE_MARK}`);
+    throw refusedField("template", `must hold ${CHALLENGE_MARK}`);
   }
   const subject = request.subject === null || request.subject === "" ? undefined : request.subject;
   return { html, subject: subject ?? kept?.subject ?? DEFAULT_SUBJECT };
-}
-
-function wrongTemplate(parameter: string, reason: string): Error {
-  return platformError("validation_failed", "The body is not valid.", { fields: [{ parameter, reason }] });
 }
 
 type Sending = {

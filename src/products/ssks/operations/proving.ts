@@ -1,14 +1,14 @@
 import { timingSafeEqual } from "node:crypto";
 import { uuid } from "../../../platform/ids/ids.ts";
+import { addressPrefix } from "../../../platform/limits/limit-keys.ts";
 import { MAX_TRIES, SESSION_MS } from "../challenge.ts";
-import { ssksError } from "../errors.ts";
+import { refusedField, ssksError } from "../errors.ts";
 import type { ChallengeValidateRequest } from "../schema.ts";
 import { deleteSession, updateAuthenticated, updateTries, type SessionRow } from "../store/sessions.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { noteFront, type FrontCall } from "./acts.ts";
-import { addressOf, takeBudgets } from "./budgets.ts";
+import { takeBudgets } from "./budgets.ts";
 import { challengeMac } from "./challenges.ts";
-import { platformError } from "../../../platform/errors/platform-errors.ts";
 import { isFactorOf, sessionMac, sessionOf, unknownSession } from "./sessions.ts";
 
 /**
@@ -22,12 +22,11 @@ export async function validateChallenge(
 ): Promise<{ new_id: string }> {
   const { app, call } = front;
   if ((request.auth_factor ?? request.email ?? null) === null) {
-    const fields = [{ parameter: "auth_factor", reason: "is required" }];
-    throw platformError("validation_failed", "The body is not valid.", { fields });
+    throw refusedField("auth_factor", "is required");
   }
   const { db } = call.services;
   const taken = await takeBudgets(db, app, [
-    { limit: "challenges_per_address", whom: [addressOf(call.remoteAddress)] },
+    { limit: "challenges_per_address", whom: [addressPrefix(call.remoteAddress)] },
     { limit: "challenges_per_app", whom: [] },
   ]);
   const newId = uuid();

@@ -1,4 +1,5 @@
 import type { Tx } from "../../../platform/db/tx.ts";
+import { addressPrefix } from "../../../platform/limits/limit-keys.ts";
 import { isUuid } from "../../../platform/ids/ids.ts";
 import type { Keyring } from "../../../platform/keys/keyring.ts";
 import type { App } from "../app.ts";
@@ -7,7 +8,7 @@ import type { FactorType } from "../factor.ts";
 import { readFactor } from "../factor.ts";
 import { lockSession, type SessionRow } from "../store/sessions.ts";
 import type { FrontCall } from "./acts.ts";
-import { addressOf, takeBudgets } from "./budgets.ts";
+import { takeBudgets } from "./budgets.ts";
 import { factorMac, type GivenFactors } from "./factors.ts";
 
 /** What is kept of a session's id. */
@@ -27,7 +28,7 @@ export async function sessionOf(tx: Tx, front: FrontCall, sessionId: string | un
 export async function refuseUnknownSession(front: FrontCall): Promise<never> {
   const { app, call } = front;
   await takeBudgets(call.services.db, app, [
-    { limit: "challenges_per_address", whom: [addressOf(call.remoteAddress)] },
+    { limit: "challenges_per_address", whom: [addressPrefix(call.remoteAddress)] },
   ]);
   throw unknownSession();
 }

@@ -1,11 +1,11 @@
-import { platformError } from "../../../platform/errors/platform-errors.ts";
 import { uuid } from "../../../platform/ids/ids.ts";
-import { ssksError } from "../errors.ts";
+import { addressPrefix } from "../../../platform/limits/limit-keys.ts";
+import { refusedField, ssksError } from "../errors.ts";
 import type { SlotPushRequest, SlotSearchRequest } from "../schema.ts";
 import { findSlot, insertSlot, lockSlots, type SlotName } from "../store/slots.ts";
 import { whileItLives } from "./app-lookup.ts";
 import { noteFront, type FrontCall } from "./acts.ts";
-import { addressOf, takeBudgets } from "./budgets.ts";
+import { takeBudgets } from "./budgets.ts";
 import { openRecord, sealRecord } from "./records.ts";
 
 /** Stores a slot of a user in place of the one under this secret. Whoever knows the application may: nobody is asked who. */
@@ -13,7 +13,7 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
   refuseOtherApp(front, request.app_id);
   const { app, keys, call } = front;
   const { user_id: userId } = request;
-  const address = addressOf(call.remoteAddress);
+  const address = addressPrefix(call.remoteAddress);
   await takeBudgets(call.services.db, app, [
     { limit: "pushes_per_user_and_address", whom: [userId, address] },
     { limit: "pushes_per_user", whom: [userId] },
@@ -44,7 +44,7 @@ export async function searchSlot(front: FrontCall, request: SlotSearchRequest): 
   refuseOtherApp(front, request.app_id);
   const { app, keys, call } = front;
   const { user_id: userId } = request;
-  const address = addressOf(call.remoteAddress);
+  const address = addressPrefix(call.remoteAddress);
   // Taken before the look: of guesses made at once, those beyond the budget are not looked at.
   const taken = await takeBudgets(call.services.db, app, [
     { limit: "searches_per_user_and_address", whom: [userId, address] },
@@ -77,7 +77,5 @@ function contextOf({ appId, userId, secretMac }: SlotName): string {
 
 function refuseOtherApp({ app }: FrontCall, named: string): void {
   if (named === app.id) return;
-  throw platformError("validation_failed", "The body is not valid.", {
-    fields: [{ parameter: "app_id", reason: "must be the application of the header" }],
-  });
+  throw refusedField("app_id", "must be the application of the header");
 }

@@ -49,17 +49,17 @@ describe("the sweep of sessions", () => {
     const [ago, later] = [new Date(Date.now() - HOUR_MS), new Date(Date.now() + 6 * HOUR_MS)];
     await db.tenant(TENANT, (tx) => insertSession(tx, TENANT, session("over", ago)));
     await db.tenant(TENANT, (tx) => insertSession(tx, TENANT, session("replaced", ago)));
-    let sweeping: Promise<void> | null = null;
+    const swept: Promise<void>[] = [];
     await db.tenant(TENANT, async (tx) => {
       await insertSession(tx, TENANT, session("replaced", later));
-      sweeping = sweep();
+      swept.push(sweep());
       await until("the sweep waits for the row", async () => {
         const waiting =
           "select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
         return (await look(database.superUrl, waiting)).length > 0;
       });
     });
-    await sweeping;
+    await Promise.all(swept);
     assert.equal(await left(), 1);
     await sweep();
     assert.equal(await left(), 1);
