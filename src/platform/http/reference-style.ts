@@ -67,7 +67,7 @@ article { border-top: 1px solid var(--line); padding: 2rem 0 1rem; margin-top: 2
 .get { color: var(--get); } .post { color: var(--post); } .put { color: var(--put); }
 .patch { color: var(--patch); } .delete { color: var(--delete); }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 0.5rem 1.5rem; margin: 1.5rem 0 0; max-width: 60rem; }
-.facts dt { color: var(--soft); } .facts dd { margin: 0; min-width: 0; }
+.facts dt { color: var(--soft); grid-column: 1; } .facts dd { margin: 0; min-width: 0; grid-column: 2; }
 .fields { width: 100%; border-collapse: collapse; }
 .fields tr { border-top: 1px solid var(--line); }
 .fields th, .fields td { text-align: left; vertical-align: top; padding: 0.6rem 0; font-weight: 400; }
