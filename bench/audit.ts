@@ -4,9 +4,7 @@
  * of a million leaves. Use: node bench/audit.ts [--short].
  */
 import { randomBytes } from "node:crypto";
-import { cpus, tmpdir } from "node:os";
-import { mkdtemp, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { cpus } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { recordAudit } from "../src/platform/audit/audit.ts";
 import { sql } from "../src/platform/db/sql.ts";
@@ -16,7 +14,7 @@ import { noteSigner, proofText, signCheckpoint } from "../src/platform/tlog/note
 import { openTilesOf, TileWriter, type StoredTile } from "../src/platform/tlog/tile-writer.ts";
 import { TreeReader } from "../src/platform/tlog/tree-reader.ts";
 import { auditWorld, type AuditWorld } from "../test/support/audit-world.ts";
-import { startTestCluster, useCluster } from "../test/support/database.ts";
+import { withCluster } from "../test/support/database.ts";
 import { figuresOf, sampleOf, tell } from "./support/measuring.ts";
 
 const isShort = process.argv.includes("--short");
@@ -28,10 +26,7 @@ const LEAVES = 1_000_000;
 const GOAL_EVENTS_A_SECOND = 2_000;
 const GOAL_CHECKPOINT_MS = 2_000;
 
-const folder = await mkdtemp(join(tmpdir(), "tabellion-bench-"));
-const cluster = await startTestCluster(folder);
-await useCluster(cluster.superUrl);
-try {
+await withCluster(async () => {
   console.log(`${cpus().length} cores: writers, sequencer and PostgreSQL share them`);
   const world = await auditWorld();
   await measureThroughput(world, 1);
@@ -39,10 +34,7 @@ try {
   await measureCost(world);
   await world.close();
   await measureProofs();
-} finally {
-  await cluster.stop();
-  await rm(folder, { recursive: true, force: true });
-}
+});
 
 async function record(tx: Tx, tenantId: string): Promise<void> {
   await recordAudit(tx, tenantId, {

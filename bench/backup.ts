@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { availableParallelism, tmpdir } from "node:os";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
 import { argv } from "node:process";
 import { Writable } from "node:stream";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
@@ -17,7 +15,7 @@ import {
   fillTenant,
   workingPlace,
 } from "../test/support/backup-place.ts";
-import { startTestCluster, testLog, useCluster } from "../test/support/database.ts";
+import { testLog, withCluster } from "../test/support/database.ts";
 
 /*
  * Speed of backup, verification and restore, and of the encryption alone. Use: node bench/backup.ts [--short]. The
@@ -95,10 +93,7 @@ async function measure(ownName: string, rows: number, blobs: number, blobBytes: 
   await empty.dispose();
 }
 
-const folder = await mkdtemp(join(tmpdir(), "tabellion-bench-"));
-const cluster = await startTestCluster(folder);
-await useCluster(cluster.superUrl);
-try {
+await withCluster(async () => {
   console.log(`${availableParallelism()} processors`);
   const identity = await generateX25519Identity();
   const sealed: Buffer[] = [];
@@ -115,7 +110,4 @@ try {
   await measure("audit rows", ROWS, 0, 0);
   await measure("objects of 64 MiB", 0, LARGE_COUNT, LARGE_BYTES);
   await measure("objects of 4 KiB", 0, SMALL_COUNT, SMALL_BYTES);
-} finally {
-  await cluster.stop();
-  await rm(folder, { recursive: true, force: true });
-}
+});

@@ -1,15 +1,5 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { argv } from "node:process";
-import {
-  createTestDatabase,
-  openDatabase,
-  startTestCluster,
-  testLog,
-  type TestDatabase,
-  useCluster,
-} from "../test/support/database.ts";
+import { createTestDatabase, openDatabase, testLog, type TestDatabase, withCluster } from "../test/support/database.ts";
 import { systemClock } from "../src/platform/clock/clock.ts";
 import type { Database } from "../src/platform/db/tx.ts";
 import { consume } from "../src/platform/limits/replay-store.ts";
@@ -95,15 +85,9 @@ function measureSmoothing(): void {
   row(`smoothing checks, ${KEYS} keys`, SMOOTHING_CHECKS, (performance.now() - startedAt) / 1_000);
 }
 
-const folder = await mkdtemp(join(tmpdir(), "bench-limits-"));
-const cluster = await startTestCluster(folder);
-try {
-  await useCluster(cluster.superUrl);
+await withCluster(async () => {
   const database = await createTestDatabase();
   await measureDatabase(database);
   await database.drop();
   measureSmoothing();
-} finally {
-  await cluster.stop();
-  await rm(folder, { recursive: true, force: true });
-}
+});

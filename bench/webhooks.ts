@@ -6,14 +6,13 @@
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
 import http from "node:http";
-import { cpus, tmpdir } from "node:os";
+import { cpus } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createWebhook } from "../src/platform/webhooks/operations/endpoints.ts";
 import { scope, World } from "../src/platform/webhooks/test-world.ts";
-import { startTestCluster, useCluster } from "../test/support/database.ts";
+import { withCluster } from "../test/support/database.ts";
 
 const GOAL_PER_SECOND = 500;
 const GOAL_P99_MS = 1_000;
@@ -25,7 +24,10 @@ const EVENTS_A_BATCH = 100;
 type Arrivals = readonly (readonly [eventId: string, atMs: number])[];
 
 if (process.argv[2] === "receiver") await beReceiver();
-else await measure(process.argv.includes("--short"));
+else {
+  await withCluster(() => measure(process.argv.includes("--short")));
+  process.exit(0);
+}
 
 async function beReceiver(): Promise<void> {
   let arrivals: [string, number][] = [];
@@ -48,9 +50,6 @@ async function beReceiver(): Promise<void> {
 }
 
 async function measure(isShort: boolean): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "tabellion-bench-"));
-  const cluster = await startTestCluster(folder);
-  await useCluster(cluster.superUrl);
   const world = await World.open();
   const receiver = fork(import.meta.filename, ["receiver"]);
   const arrivedAt = new Map<string, number>();
@@ -89,10 +88,7 @@ async function measure(isShort: boolean): Promise<void> {
   } finally {
     receiver.disconnect();
     await world.close();
-    await cluster.stop();
-    await rm(folder, { recursive: true, force: true });
   }
-  process.exit(0);
 }
 
 async function register(world: World, url: string): Promise<string[]> {

@@ -5,14 +5,11 @@
  * `--seed <text>` repeats the plan of a run that failed; what a kill hits still differs from run to run.
  */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { chanceOf } from "../test/faults/plan.ts";
 import { runFaults } from "../test/faults/run.ts";
 import { auditWorld } from "../test/support/audit-world.ts";
-import { startTestCluster } from "../test/support/database.ts";
+import { withCluster } from "../test/support/database.ts";
 import { killSequencers, objectionsAfterKills } from "../test/support/sequencer-kills.ts";
 
 const { values } = parseArgs({
@@ -31,7 +28,9 @@ const MAX_LINES = 400;
 
 const startedAt = performance.now();
 const seed = values.seed ?? randomBytes(6).toString("hex");
-const sequencing = await attackSequencers(Number(values["sequencer-kills"] ?? (values.short ? 20 : 200)));
+const sequencing = await withCluster(() =>
+  attackSequencers(Number(values["sequencer-kills"] ?? (values.short ? 20 : 200))),
+);
 const report = await runFaults({
   seed,
   uploads: Number(values.uploads ?? (values.short ? 200 : 2_000)),
@@ -66,9 +65,6 @@ process.exitCode = objections.length === 0 ? 0 : 1;
 async function attackSequencers(
   kills: number,
 ): Promise<{ kills: number; events: number; objections: readonly string[] }> {
-  const folder = await mkdtemp(join(tmpdir(), "tabellion-sequencers-"));
-  const cluster = await startTestCluster(folder);
-  process.env["TEST_POSTGRES_URL"] = cluster.superUrl;
   const world = await auditWorld();
   const chance = chanceOf(`sequencers/${seed}`);
   try {
@@ -80,8 +76,6 @@ async function attackSequencers(
     return { kills, events: told.length, objections: await objectionsAfterKills({ world, tenants: TENANTS, told }) };
   } finally {
     await world.close();
-    await cluster.stop();
-    await rm(folder, { recursive: true, force: true });
   }
 }
 

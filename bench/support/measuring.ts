@@ -1,9 +1,6 @@
 import { cpus } from "node:os";
 import { startTestServer } from "../../test/support/server.ts";
-import { startTestCluster, useCluster } from "../../test/support/database.ts";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { withCluster } from "../../test/support/database.ts";
 
 /** A server in a process of its own, on a PostgreSQL of its own, as in production but for the rate limit. */
 export type MeasuredServer = Awaited<ReturnType<typeof startTestServer>>;
@@ -12,18 +9,12 @@ export async function withServer(
   env: Readonly<Record<string, string>>,
   measure: (server: MeasuredServer) => Promise<void>,
 ): Promise<void> {
-  const folder = await mkdtemp(join(tmpdir(), "tabellion-bench-"));
-  const cluster = await startTestCluster(folder);
-  await useCluster(cluster.superUrl);
-  try {
+  await withCluster(async () => {
     const server = await startMeasured(env);
     console.log(`${cpus().length} cores: client, server and PostgreSQL share them`);
     await measure(server);
     await server.remove();
-  } finally {
-    await cluster.stop();
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /** One more server, with a database of its own on the same PostgreSQL. */

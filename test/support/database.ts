@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { chmod } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { migrate } from "../../src/platform/db/migrate.ts";
@@ -98,6 +99,25 @@ export async function useCluster(superUrl: string): Promise<() => Promise<void>>
   process.env["TEST_POSTGRES_URL"] = superUrl;
   process.env["TEST_POSTGRES_TEMPLATE"] = template;
   return () => statement(superUrl, `drop database ${template} with (force)`);
+}
+
+/**
+ * Runs `work` with a cluster of its own that `createTestDatabase` clones from, for programs that `npm test` does not start.
+ * The cluster and its folder are gone afterwards, however it ends.
+ */
+export async function withCluster<Result>(work: () => Promise<Result>): Promise<Result> {
+  const folder = await mkdtemp(join(tmpdir(), "tabellion-cluster-"));
+  try {
+    const cluster = await startTestCluster(folder);
+    try {
+      await useCluster(cluster.superUrl);
+      return await work();
+    } finally {
+      await cluster.stop();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** Brings an empty test database to the schema that the server would make. */
