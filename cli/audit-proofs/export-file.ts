@@ -1,6 +1,6 @@
 import { createHash, verify } from "node:crypto";
 import { isRecord } from "../answer.ts";
-import { leafOf, rootOf } from "./merkle.ts";
+import { leafOf, rootOf, SALT_BYTES } from "./merkle.ts";
 import { bytesOf, openCheckpoint, readVerifier, type Checkpoint, type Verifier } from "./note.ts";
 
 /** The file is not what the log's key signed; the message says where and why. */
@@ -112,6 +112,7 @@ function checkRecord(value: Readonly<Record<string, unknown>>, head: Head, fault
     throw fault("the record lacks a part");
   const saltBytes = bytesOf(salt);
   if (saltBytes === null) throw fault("the salt cannot be read");
+  if (saltBytes.length !== SALT_BYTES) throw fault(`the salt is not ${SALT_BYTES} bytes long`);
   const leaf = leafOf(saltBytes, event);
   if (leaf.toString("hex") !== leafHash) throw fault("the event does not fit its leaf hash");
   const hashes = path.map((each) => bytesOf(String(each)));

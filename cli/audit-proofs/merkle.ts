@@ -10,6 +10,9 @@ function sha256(...parts: readonly Uint8Array[]): Buffer {
   return hash.digest();
 }
 
+/** Bytes of a salt. Of another length, bytes could move between salt and event without changing the hash of both. */
+export const SALT_BYTES = 16;
+
 /** The leaf of an event: the log's entry is the salted hash of it, so that the event can be erased and the tree stays. */
 export function leafOf(salt: Uint8Array, event: string): Buffer {
   return sha256(LEAF, sha256(salt, Buffer.from(event, "utf8")));

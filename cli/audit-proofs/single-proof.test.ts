@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, createPrivateKey, createPublicKey, sign } from "node:crypto";
 import { describe, test } from "node:test";
+import { verifyExport } from "./export-file.ts";
 import { ProofError, verifyProof } from "./single-proof.ts";
 
 /** Made here by hand from the texts of C2SP and RFC 6962, so that it shares nothing with the server. */
@@ -29,7 +30,9 @@ function checkpoint(size: number, root: Buffer): string {
 }
 
 const salt = Buffer.alloc(16, 9);
-const event = '{"id":"aud_1"}';
+const event =
+  '{"action":"secufile.getDocument","actor":{"id":"tok_1","type":"token"},"at":"2026-11-22T09:30:00.000Z",' +
+  '"bucket":null,"details":{},"id":"aud_1","outcome":"success","resource":null}';
 const leaf = sha256(Buffer.of(0), sha256(salt, event));
 const sibling = sha256("the other leaf");
 const note = checkpoint(2, sha256(Buffer.of(1), sibling, leaf));
@@ -38,7 +41,28 @@ const record = {
   ...{ path: [sibling.toString("base64")], checkpoint: note, key: KEY },
 };
 const topLeaf = sha256(Buffer.of(0), sha256(note));
-const top = { size: 2, checkpoint: note, index: 0, path: [], top_checkpoint: checkpoint(1, topLeaf), key: KEY };
+const top = {
+  ...{ size: 2, checkpoint: note, entry: sha256(note).toString("base64") },
+  ...{ index: 0, path: [], top_checkpoint: checkpoint(1, topLeaf), key: KEY },
+};
+
+/** The same bytes in the same order, of which another number counts as the salt. */
+function splitAt(bytes: number): Record<string, unknown> {
+  const all = Buffer.concat([salt, Buffer.from(event)]);
+  return {
+    ...record,
+    ...{ salt: all.subarray(0, bytes).toString("base64"), event: all.subarray(bytes).toString("utf8") },
+  };
+}
+
+/** A record of one leaf, signed: only what the leaf says is wrong. */
+function recordOf(saltBytes: Buffer, text: string): Record<string, unknown> {
+  const only = sha256(Buffer.of(0), sha256(saltBytes, text));
+  return {
+    ...{ index: 0, leaf_hash: only.toString("hex"), salt: saltBytes.toString("base64"), event: text },
+    ...{ path: [], checkpoint: checkpoint(1, only), key: KEY },
+  };
+}
 
 describe("one proof alone", () => {
   test("a record and a checkpoint are proved, by the key given or by the one that the proof names", () => {
@@ -53,7 +77,7 @@ describe("one proof alone", () => {
 
   test("whatever is changed, exchanged or left out is found", () => {
     const wrong: readonly unknown[] = [
-      { ...record, event: '{"id":"aud_2"}' },
+      { ...record, event: event.replace("aud_1", "aud_2") },
       { ...record, salt: Buffer.alloc(16, 8).toString("base64") },
       { ...record, leaf_hash: sibling.toString("hex") },
       { ...record, index: 0 },
@@ -67,7 +91,20 @@ describe("one proof alone", () => {
       { ...record, checkpoint: note.replace("\n2\n", "\n3\n") },
       { ...record, key: OTHER_KEY },
       { ...record, key: undefined },
+      splitAt(17),
+      recordOf(Buffer.alloc(15, 9), event),
+      recordOf(Buffer.alloc(0), event),
+      // A leaf of the log over all organisations.
+      recordOf(Buffer.from(note).subarray(0, 16), Buffer.from(note).subarray(16).toString("utf8")),
+      recordOf(salt, "[]"),
+      recordOf(salt, "null"),
+      recordOf(salt, '{"id":"aud_1"}'),
       { ...top, checkpoint: checkpoint(3, leaf) },
+      { ...top, size: 3 },
+      { ...top, size: "2" },
+      { ...top, size: undefined },
+      { ...top, entry: sibling.toString("base64") },
+      { ...top, entry: undefined },
       { ...top, top_checkpoint: note },
       { ...top, top_checkpoint: 1 },
       [],
@@ -75,7 +112,18 @@ describe("one proof alone", () => {
     for (const [at, each] of wrong.entries()) {
       assert.throws(() => verifyProof(JSON.stringify(each), []), ProofError, `${at}`);
     }
+    assert.equal(verifyProof(JSON.stringify(recordOf(salt, event)), []).proves, "record");
+    assert.throws(() => verifyProof(JSON.stringify(splitAt(17)), []), /salt is not 16 bytes/);
     assert.throws(() => verifyProof("{", []), ProofError);
     assert.throws(() => verifyProof(JSON.stringify(record), [OTHER_KEY]), /none of those given/);
+  });
+
+  test("in an export, too, bytes that moved between salt and event are found", async () => {
+    const head = { type: "tabellion-audit-export", version: 1, key: KEY, checkpoint: note, filters: {}, from: 1 };
+    const lines = async function* (line: unknown): AsyncGenerator<Buffer> {
+      yield Buffer.from([head, line, ""].map((each) => (each === "" ? "" : JSON.stringify(each))).join("\n"));
+    };
+    await assert.rejects(verifyExport(lines(record), [KEY]), /the end is missing/);
+    for (const bytes of [15, 17]) await assert.rejects(verifyExport(lines(splitAt(bytes)), [KEY]), /line 2: the salt/);
   });
 });

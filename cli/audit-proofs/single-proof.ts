@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { isRecord } from "../answer.ts";
-import { leafOf, leafOfCheckpoint, rootOf } from "./merkle.ts";
+import { leafOf, leafOfCheckpoint, rootOf, SALT_BYTES } from "./merkle.ts";
 import { bytesOf, openCheckpoint, readVerifier } from "./note.ts";
 
 /** The proof is not what the log's key signed; the message says why. */
@@ -25,7 +26,7 @@ export type Proved = {
  * that the proof names is taken.
  */
 export function verifyProof(text: string, pinned: readonly string[]): Proved {
-  const value = parse(text);
+  const value = parse(text, "the proof");
   const { index, path, key } = value;
   if (typeof index !== "number" || !Number.isSafeInteger(index) || index < 0) throw new ProofError("the index is none");
   if (typeof key !== "string" || !Array.isArray(path)) throw new ProofError("a part is missing");
@@ -45,6 +46,9 @@ export function verifyProof(text: string, pinned: readonly string[]): Proved {
   return { proves, origin: signed.origin, key, index, size: signed.size, content };
 }
 
+/** What every event has: a leaf of another log, taken apart into salt and text, has none of it. */
+const EVENT_MEMBERS = ["id", "at", "action", "actor", "bucket", "resource", "outcome", "details"];
+
 type Claim = Pick<Proved, "proves" | "content"> & { readonly leaf: Buffer; readonly note: string };
 
 function recordOf(value: Readonly<Record<string, unknown>>): Claim {
@@ -52,23 +56,31 @@ function recordOf(value: Readonly<Record<string, unknown>>): Claim {
   const saltBytes = bytesOf(String(salt));
   if (typeof event !== "string" || typeof checkpoint !== "string" || saltBytes === null)
     throw new ProofError("a part is missing");
+  if (saltBytes.length !== SALT_BYTES) throw new ProofError(`the salt is not ${SALT_BYTES} bytes long`);
+  const members = parse(event, "the event");
+  if (!EVENT_MEMBERS.every((member) => Object.hasOwn(members, member)))
+    throw new ProofError("the event is none of an audit log");
   const leaf = leafOf(saltBytes, event);
   if (leaf.toString("hex") !== leafHash) throw new ProofError("the event does not fit its leaf hash");
   return { proves: "record", leaf, content: event, note: checkpoint };
 }
 
 function checkpointOf(value: Readonly<Record<string, unknown>>): Claim {
-  const { checkpoint, top_checkpoint: note } = value;
+  const { checkpoint, top_checkpoint: note, size, entry } = value;
   if (typeof checkpoint !== "string" || typeof note !== "string") throw new ProofError("a part is missing");
+  if (typeof size !== "number" || checkpoint.split("\n")[1] !== String(size))
+    throw new ProofError("the checkpoint is not of the size that the proof names");
+  if (createHash("sha256").update(checkpoint, "utf8").digest("base64") !== entry)
+    throw new ProofError("the entry is not the hash of the checkpoint");
   return { proves: "checkpoint", leaf: leafOfCheckpoint(checkpoint), content: checkpoint, note };
 }
 
-function parse(text: string): Record<string, unknown> {
+function parse(text: string, what: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
     if (isRecord(value)) return value;
   } catch {
     // said below
   }
-  throw new ProofError("is no JSON object");
+  throw new ProofError(`${what} is no JSON object`);
 }
