@@ -8,7 +8,10 @@ import { findHead, type LogName } from "./store/tree.ts";
 
 const SEED_BYTES = 32;
 const KEY_ID = /^log-(\d+)$/;
+const FIRST_ID = "log-1";
 const DAY_MS = 86_400_000;
+/** Rotations that others have committed while one looked for a free number. */
+const MAX_ROTATIONS_AT_ONCE = 20;
 
 export type LogKeyContext = { readonly db: Database; readonly keyring: Keyring; readonly clock: Clock };
 
@@ -64,7 +67,7 @@ export function signingAt(keys: readonly LogKey[], now: Date): readonly LogKey[]
 }
 
 async function makeFirst(tx: Tx, keys: TenantKeys, now: Date): Promise<LogKeyRow[]> {
-  await insertLogKey(tx, SERVER_TENANT, newRow(keys, { id: "log-1", now, previousUntil: null }));
+  await insertLogKey(tx, SERVER_TENANT, newRow(keys, { id: FIRST_ID, now, previousUntil: null }));
   const kept = await listLogKeys(tx, SERVER_TENANT);
   if (kept.length === 0) throw new Error("the key of the audit log is not there after it was made");
   return kept;
@@ -86,15 +89,18 @@ export type Rotation = {
 
 /**
  * Makes a new log key within the caller's transaction, behind the server's wall. Every process signs with it within two
- * seconds of the commit. Of two rotations at once the second answers what the first made.
+ * seconds of the commit. Of two rotations at once the second waits for the first and takes the number after it: each makes a
+ * key of its own and ends those of before as it was told to.
  */
 export async function rotateLogKey(tx: Tx, { keys, now, overlapDays }: Rotation): Promise<LogKeyRow> {
-  const [newest] = await listLogKeys(tx, SERVER_TENANT);
-  if (newest === undefined) return firstOf(await makeFirst(tx, keys, now));
-  const id = `log-${Number(KEY_ID.exec(newest.id)?.[1]) + 1}`;
-  const previousUntil = new Date(now.getTime() + overlapDays * DAY_MS);
-  await insertLogKey(tx, SERVER_TENANT, newRow(keys, { id, now, previousUntil }));
-  return firstOf(await listLogKeys(tx, SERVER_TENANT));
+  for (let attempt = 0; attempt < MAX_ROTATIONS_AT_ONCE; attempt++) {
+    const [newest] = await listLogKeys(tx, SERVER_TENANT);
+    const id = newest === undefined ? FIRST_ID : `log-${Number(KEY_ID.exec(newest.id)?.[1]) + 1}`;
+    const previousUntil = newest === undefined ? null : new Date(now.getTime() + overlapDays * DAY_MS);
+    const row = newRow(keys, { id, now, previousUntil });
+    if ((await insertLogKey(tx, SERVER_TENANT, row)) === 1) return row;
+  }
+  throw new Error(`${MAX_ROTATIONS_AT_ONCE} keys of the audit log were made at once`);
 }
 
 function firstOf<T>(list: readonly T[]): T {

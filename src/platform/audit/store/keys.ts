@@ -21,7 +21,7 @@ export async function listLogKeys(tx: Tx, serverTenantId: string): Promise<LogKe
      limit ${MAX_KEYS}`);
 }
 
-/** Zero rows: there is one of that id; of two processes that make it at once the first does. */
+/** Zero rows: there is one of that id; of two transactions that make it at once the second waits for the first's end. */
 export async function insertLogKey(tx: Tx, serverTenantId: string, row: LogKeyRow): Promise<number> {
   return tx.run(sql`
     insert into platform.log_keys (tenant_id, id, sealed_seed, created_at, previous_until)
