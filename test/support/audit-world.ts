@@ -60,7 +60,7 @@ export async function auditWorld(): Promise<AuditWorld> {
     async verifier(tenantId, log = "audit") {
       const [newest] = await openLogKeys(context);
       if (newest === undefined) throw new Error("there is no key");
-      return readKey(newest.signer(await originOf(context, tenantId, log)).verifierKey);
+      return readKey(newest.verifierKey(await originOf(context, tenantId, log)));
     },
     async close() {
       await db.close();

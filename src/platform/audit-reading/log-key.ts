@@ -13,18 +13,24 @@ export async function logKeyOf(
   signed: { readonly log: LogName; readonly note: string },
 ): Promise<LogKey> {
   const origin = await originIn(services, tenantId, signed.log);
-  const signer = signerOf(await openLogKeys(services), origin, [signed.note]);
-  return { verifier: signer.verifierKey, origin: signer.name, sign: (bytes) => signer.sign(bytes) };
+  const key = signerOf(await openLogKeys(services), origin, [signed.note]);
+  return { verifier: key.verifierKey(origin), origin, sign: (bytes) => key.signer(origin).sign(bytes) };
 }
 
-/** Every key that ever signed checkpoints of a log, the newest first. */
-export async function publishedKeysOf(services: Context, tenantId: string, log: LogName): Promise<PublishedKey[]> {
-  const origin = await originIn(services, tenantId, log);
-  return (await openLogKeys(services)).map((key) => ({
-    key: key.signer(origin).verifierKey,
-    signs_from: key.signsFrom.toISOString(),
-    signs_until: key.signsUntil?.toISOString() ?? null,
-  }));
+/** Every key that ever signed checkpoints of these logs, the newest first: the same keys, each under the log's name. */
+export async function publishedKeysOf(
+  services: Context,
+  logs: readonly { readonly tenantId: string; readonly log: LogName }[],
+): Promise<PublishedKey[][]> {
+  const keys = await openLogKeys(services);
+  const origins = await Promise.all(logs.map(({ tenantId, log }) => originIn(services, tenantId, log)));
+  return origins.map((origin) =>
+    keys.map((key) => ({
+      key: key.verifierKey(origin),
+      signs_from: key.signsFrom.toISOString(),
+      signs_until: key.signsUntil?.toISOString() ?? null,
+    })),
+  );
 }
 
 function originIn(services: Context, tenantId: string, log: LogName): Promise<string> {

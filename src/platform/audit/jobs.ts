@@ -2,7 +2,6 @@ import { z } from "zod";
 import { job, type JobDefinition } from "../jobs/jobs.ts";
 import { SERVER_TENANT } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
-import { readVerifierKey } from "../tlog/note.ts";
 import { recordAudit } from "./audit.ts";
 import { openLogKeys, type LogKey, type LogKeyContext } from "./log-key.ts";
 import { verifyLog } from "./verify-log.ts";
@@ -44,7 +43,7 @@ async function verifyOne(options: AuditJobsOptions, tenantId: string, keys: read
   const { db, log, clock } = options;
   const { size, findings } = await verifyLog(db, tenantId, (origin) =>
     // A checkpoint of before a rotation is signed by a key that has ended since.
-    keys.map((key) => readVerifierKey(key.signer(origin).verifierKey)).filter((key) => key !== null),
+    keys.map((key) => key.verifier(origin)),
   );
   if (findings.length === 0) return;
   log.fatal({ tenantId, size, findings }, "the audit log of an organisation is not what was signed");

@@ -2,7 +2,15 @@ import { randomBytes } from "node:crypto";
 import type { Clock } from "../clock/clock.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { SERVER_TENANT, type Keyring, type TenantKeys } from "../keys/keyring.ts";
-import { noteSigner, openCheckpoint, readVerifierKey, type NoteSigner } from "../tlog/note.ts";
+import {
+  noteSigner,
+  noteVerifier,
+  openCheckpoint,
+  publicKeyOf,
+  verifierKeyOf,
+  type NoteSigner,
+  type NoteVerifier,
+} from "../tlog/note.ts";
 import { insertLogKey, listLogKeys, type LogKeyRow } from "./store/keys.ts";
 import { findHead, type LogName } from "./store/tree.ts";
 
@@ -31,9 +39,21 @@ export type LogKey = {
   readonly signsFrom: Date;
   /** Null for the newest, which nobody has exchanged yet. */
   readonly signsUntil: Date | null;
-  /** The key under the name of a log. */
+  /** The public key under the name of a log. */
+  verifier(origin: string): NoteVerifier;
+  /** The same as text: `<origin>+<key id>+<key>`. */
+  verifierKey(origin: string): string;
+  /** Unseals the private key. */
   signer(origin: string): NoteSigner;
 };
+
+/**
+ * The public keys of seeds that were unsealed once in this process, by id and sealed seed: so to name a key no private one is
+ * unsealed, and a row that was changed in the database is not taken for the one that it stands for. Gone with the keyring;
+ * written by `publicOf` alone.
+ */
+const publicKeys = new WeakMap<Keyring, Map<string, Buffer>>();
+const MAX_PUBLIC_KEYS = 2_000;
 
 /**
  * Every log key, the newest first. The first is made when it is first asked for; processes that ask at once agree on one.
@@ -42,17 +62,36 @@ export async function openLogKeys({ db, keyring, clock }: LogKeyContext): Promis
   const keys = await keyring.of(SERVER_TENANT);
   const found = await db.tenant(SERVER_TENANT, (tx) => listLogKeys(tx, SERVER_TENANT));
   const rows = found.length > 0 ? found : await db.tenant(SERVER_TENANT, (tx) => makeFirst(tx, keys, clock.now()));
-  return rows.map((row, at) => ({
-    id: row.id,
-    signsFrom: row.created_at,
-    signsUntil: endOf(rows.slice(0, at)),
-    signer(origin) {
-      const seed = keys.open("audit-signing", row.sealed_seed, row.id);
-      const signer = noteSigner(origin, seed);
-      seed.fill(0);
-      return signer;
-    },
-  }));
+  return rows.map((row, at) => {
+    const publicKey = publicOf(keyring, keys, row);
+    return {
+      id: row.id,
+      signsFrom: row.created_at,
+      signsUntil: endOf(rows.slice(0, at)),
+      verifier: (origin) => noteVerifier(origin, publicKey),
+      verifierKey: (origin) => verifierKeyOf(origin, publicKey),
+      signer: (origin) => unsealed(keys, row, (seed) => noteSigner(origin, seed)),
+    };
+  });
+}
+
+function publicOf(keyring: Keyring, keys: TenantKeys, row: LogKeyRow): Buffer {
+  const known = publicKeys.get(keyring) ?? new Map<string, Buffer>();
+  publicKeys.set(keyring, known);
+  const name = `${row.id} ${row.sealed_seed.toString("base64")}`;
+  const publicKey = known.get(name) ?? unsealed(keys, row, publicKeyOf);
+  if (known.size >= MAX_PUBLIC_KEYS) known.clear();
+  known.set(name, publicKey);
+  return publicKey;
+}
+
+function unsealed<T>(keys: TenantKeys, row: LogKeyRow, work: (seed: Buffer) => T): T {
+  const seed = keys.open("audit-signing", row.sealed_seed, row.id);
+  try {
+    return work(seed);
+  } finally {
+    seed.fill(0);
+  }
 }
 
 /** When a key ends to sign that `later` ones came after: none of them lets it sign for longer than it says. */
@@ -120,14 +159,9 @@ export async function originOf(
 }
 
 /** The newest key that signed all of these checkpoints of one log, under its name; the newest of all where none did. */
-export function signerOf(keys: readonly LogKey[], origin: string, notes: readonly string[]): NoteSigner {
-  const signers = keys.map((key) => key.signer(origin));
-  return signers.find((signer) => notes.every((note) => isSignedBy(note, signer))) ?? firstOf(signers);
-}
-
-function isSignedBy(note: string, signer: NoteSigner): boolean {
-  const verifier = readVerifierKey(signer.verifierKey);
-  return verifier !== null && openCheckpoint(note, verifier) !== null;
+export function signerOf(keys: readonly LogKey[], origin: string, notes: readonly string[]): LogKey {
+  const signed = (key: LogKey): boolean => notes.every((note) => openCheckpoint(note, key.verifier(origin)) !== null);
+  return keys.find(signed) ?? firstOf(keys);
 }
 
 /**
@@ -139,5 +173,5 @@ export async function logVerifierKey(
   notes: readonly string[],
 ): Promise<string | null> {
   const head = await context.db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
-  return head === null ? null : signerOf(await openLogKeys(context), head.origin, notes).verifierKey;
+  return head === null ? null : signerOf(await openLogKeys(context), head.origin, notes).verifierKey(head.origin);
 }

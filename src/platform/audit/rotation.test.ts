@@ -4,8 +4,8 @@ import { auditWorld, readLog, type AuditWorld } from "../../../test/support/audi
 import { eventually, look } from "../../../test/support/secufile-client.ts";
 import { checkProof, readCheckpoint, readKey, type Verifier } from "../../../test/support/tlog-verifier.ts";
 import { systemClock } from "../clock/clock.ts";
-import { SERVER_TENANT } from "../keys/keyring.ts";
-import { readVerifierKey } from "../tlog/note.ts";
+import { SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
+import { SealError } from "../keys/seal.ts";
 import { logVerifierKey, openLogKeys, rotateLogKey, signerOf, signingAt } from "./log-key.ts";
 import { proveEvent } from "./proofs.ts";
 import type { Sequencer } from "./sequencer.ts";
@@ -28,7 +28,7 @@ describe("rotation of the log key", () => {
 
   const context = () => ({ db: world.db, keyring: world.keyring, clock: systemClock });
   const verifiers = async (): Promise<Verifier[]> =>
-    (await openLogKeys(context())).map((key) => readKey(key.signer(ORIGIN).verifierKey));
+    (await openLogKeys(context())).map((key) => readKey(key.verifierKey(ORIGIN)));
   const rotate = async (overlapDays: number) => {
     const keys = await world.keyring.of(SERVER_TENANT);
     return world.db.tenant(SERVER_TENANT, (tx) => rotateLogKey(tx, { keys, now: systemClock.now(), overlapDays }));
@@ -52,9 +52,7 @@ describe("rotation of the log key", () => {
     });
   const findings = async () => {
     const keys = await openLogKeys(context());
-    const checked = await verifyLog(world.db, TENANT, (origin) =>
-      keys.map((key) => readVerifierKey(key.signer(origin).verifierKey)).filter((key) => key !== null),
-    );
+    const checked = await verifyLog(world.db, TENANT, (origin) => keys.map((key) => key.verifier(origin)));
     return checked.findings;
   };
 
@@ -117,13 +115,46 @@ describe("rotation of the log key", () => {
     const [made = new Date(0)] = keys.map((key) => key.signsFrom);
     assert.ok(keys.slice(1).every((key) => key.signsUntil !== null && key.signsUntil <= made));
     assert.deepEqual(await findings(), []);
-    assert.equal(signerOf(keys, ORIGIN, [note]).verifierKey, keys[0]?.signer(ORIGIN).verifierKey);
+    assert.equal(signerOf(keys, ORIGIN, [note]).id, "log-4");
+    for (const key of keys) assert.equal(key.signer(ORIGIN).verifierKey, key.verifierKey(ORIGIN));
   });
 
   test("of many keys the newest is the one with the highest number", async () => {
     for (let number = 5; number <= 10; number++) assert.equal((await rotate(0)).id, `log-${number}`);
     const [newest] = await openLogKeys(context());
     assert.equal(newest?.id, "log-10");
+  });
+
+  test("a private key is unsealed to sign, not to name the public one; a row that was changed is no key", async () => {
+    let opened = 0;
+    const keyring: Keyring = {
+      ...world.keyring,
+      async of(tenantId) {
+        const keys = await world.keyring.of(tenantId);
+        return {
+          ...keys,
+          open(...args) {
+            opened += 1;
+            return keys.open(...args);
+          },
+        };
+      },
+    };
+    const open = () => openLogKeys({ ...context(), keyring });
+    const count = (await open()).length;
+    assert.equal(opened, count);
+    const [newest] = await open();
+    assert.equal(newest?.verifier(ORIGIN).name, ORIGIN);
+    assert.equal(newest?.verifierKey(ORIGIN).startsWith(`${ORIGIN}+`), true);
+    assert.equal(opened, count);
+    newest?.signer(ORIGIN);
+    assert.equal(opened, count + 1);
+    const swap = `update platform.log_keys k set sealed_seed = o.sealed_seed from platform.log_keys o
+                   where (k.id, o.id) in (('log-1', 'log-2'), ('log-2', 'log-1'))`;
+    await look(world.database.superUrl, swap);
+    await assert.rejects(open(), SealError);
+    await look(world.database.superUrl, swap);
+    assert.equal((await open()).length, count);
   });
 
   test("of two rotations at once each makes a key, and the one without an overlap ends all keys of before", async () => {

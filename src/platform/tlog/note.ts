@@ -26,13 +26,25 @@ export type NoteVerifier = { readonly name: string; readonly keyId: Buffer; read
 /** `seed`: the 32 bytes of an Ed25519 private key. */
 export function noteSigner(name: string, seed: Uint8Array): NoteSigner {
   if (!NAME.test(name)) throw new Error("the name of a signer holds no blank and no plus sign");
-  const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: "der", type: "pkcs8" });
-  const publicKey = createPublicKey(privateKey).export({ format: "der", type: "spki" }).subarray(SPKI_HEAD.length);
+  const privateKey = privateKeyOf(seed);
   return {
     name,
-    verifierKey: verifierKeyOf(name, publicKey),
+    verifierKey: verifierKeyOf(name, rawKeyOf(privateKey)),
     sign: (bytes) => sign(null, bytes, privateKey),
   };
+}
+
+/** The 32 bytes of the public key that belongs to a seed. */
+export function publicKeyOf(seed: Uint8Array): Buffer {
+  return rawKeyOf(privateKeyOf(seed));
+}
+
+function privateKeyOf(seed: Uint8Array): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([PKCS8_HEAD, seed]), format: "der", type: "pkcs8" });
+}
+
+function rawKeyOf(privateKey: KeyObject): Buffer {
+  return createPublicKey(privateKey).export({ format: "der", type: "spki" }).subarray(SPKI_HEAD.length);
 }
 
 /** `<name>+<8 hex digits of the key id>+<base64 of algorithm and public key>`. */
@@ -51,9 +63,14 @@ export function readVerifierKey(text: string): NoteVerifier | null {
   const [, name = "", id = "", base64 = ""] = /^([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})$/u.exec(text) ?? [];
   const key = Buffer.from(base64, "base64");
   if (name === "" || key.length !== KEY_BYTES + 1 || key[0] !== ED25519) return null;
-  const keyId = keyIdOf(name, key);
-  if (keyId.toString("hex") !== id) return null;
-  const spki = Buffer.concat([SPKI_HEAD, key.subarray(1)]);
+  const verifier = noteVerifier(name, key.subarray(1));
+  return verifier.keyId.toString("hex") === id ? verifier : null;
+}
+
+/** `publicKey`: the 32 bytes of an Ed25519 key. */
+export function noteVerifier(name: string, publicKey: Uint8Array): NoteVerifier {
+  const keyId = keyIdOf(name, Buffer.concat([Buffer.of(ED25519), publicKey]));
+  const spki = Buffer.concat([SPKI_HEAD, publicKey]);
   return { name, keyId, publicKey: createPublicKey({ key: spki, format: "der", type: "spki" }) };
 }
 

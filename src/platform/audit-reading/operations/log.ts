@@ -43,9 +43,9 @@ export async function getEntries(call: Call, log: LogName, path: string): Promis
 
 /** Verifier keys of the organisation's log and of the log above it, those of before included. */
 export async function getLogKeys(call: Call): Promise<LogKeysView> {
-  const [audit, top] = await Promise.all([
-    publishedKeysOf(call.services, call.caller.tenantId, "audit"),
-    publishedKeysOf(call.services, SERVER_TENANT, "top"),
+  const [audit = [], top = []] = await publishedKeysOf(call.services, [
+    { tenantId: call.caller.tenantId, log: "audit" },
+    { tenantId: SERVER_TENANT, log: "top" },
   ]);
   return { audit: audit.map(({ key }) => key), top: top.map(({ key }) => key), validity: { audit, top } };
 }
