@@ -105,6 +105,7 @@ describe("evidence before a court", () => {
     assert.deepEqual([first.typed_name, second.typed_name], ["Ada", "علی\u200cرضا"]);
     // The checkpoint by hand, as C2SP signed-note writes it: text, blank line, dash, name, key id and signature.
     const { checkpoint: note } = proofOf(bundle.records[0]);
+    assert.ok(bundle.records.every((record) => proofOf(record).checkpoint === note));
     const text = note.slice(0, note.indexOf("\n\n") + 1);
     const [, name, blob = ""] = note
       .slice(note.indexOf("\n\n") + 2)

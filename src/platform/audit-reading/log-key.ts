@@ -13,7 +13,8 @@ export async function logKeyOf(
   signed: { readonly log: LogName; readonly note: string },
 ): Promise<LogKey> {
   const origin = await originIn(services, tenantId, signed.log);
-  const key = signerOf(await openLogKeys(services), origin, [signed.note]);
+  const key = signerOf(await openLogKeys(services), origin, signed.note);
+  if (key === null) throw new Error("no key of this server signed that checkpoint");
   return { verifier: key.verifierKey(origin), origin, sign: (bytes) => key.signer(origin).sign(bytes) };
 }
 

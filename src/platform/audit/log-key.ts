@@ -142,12 +142,6 @@ export async function rotateLogKey(tx: Tx, { keys, now, overlapDays }: Rotation)
   throw new Error(`${MAX_ROTATIONS_AT_ONCE} keys of the audit log were made at once`);
 }
 
-function firstOf<T>(list: readonly T[]): T {
-  const [first] = list;
-  if (first === undefined) throw new Error("there is no key of the audit log");
-  return first;
-}
-
 /** The name of a log; `originHost` names one that has no checkpoint yet. */
 export async function originOf(
   context: { readonly db: Database; readonly originHost: string },
@@ -158,20 +152,19 @@ export async function originOf(
   return head?.origin ?? newOrigin(context.originHost, tenantId, log);
 }
 
-/** The newest key that signed all of these checkpoints of one log, under its name; the newest of all where none did. */
-export function signerOf(keys: readonly LogKey[], origin: string, notes: readonly string[]): LogKey {
-  const signed = (key: LogKey): boolean => notes.every((note) => openCheckpoint(note, key.verifier(origin)) !== null);
-  return keys.find(signed) ?? firstOf(keys);
+/** The newest of these keys that signed a checkpoint of a log; null where none of them did. */
+export function signerOf(keys: readonly LogKey[], origin: string, note: string): LogKey | null {
+  return keys.find((key) => openCheckpoint(note, key.verifier(origin)) !== null) ?? null;
 }
 
-/**
- * What verifies these checkpoints of a log, as `<origin>+<key id>+<key>`; null before the log's first checkpoint.
- */
+/** What verifies a signed checkpoint of a log, as `<origin>+<key id>+<key>`. Throws when no key of this server signed it. */
 export async function logVerifierKey(
   context: LogKeyContext,
-  tenantId: string,
-  notes: readonly string[],
-): Promise<string | null> {
-  const head = await context.db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
-  return head === null ? null : signerOf(await openLogKeys(context), head.origin, notes).verifierKey(head.origin);
+  signed: { readonly tenantId: string; readonly log: LogName; readonly note: string },
+): Promise<string> {
+  const { tenantId, log, note } = signed;
+  const head = await context.db.tenant(tenantId, (tx) => findHead(tx, tenantId, log));
+  const key = head === null ? null : signerOf(await openLogKeys(context), head.origin, note);
+  if (head === null || key === null) throw new Error("no key of this server signed that checkpoint");
+  return key.verifierKey(head.origin);
 }

@@ -23,16 +23,37 @@ export type AuditProof = {
 
 /** The proof against the newest checkpoint; null until the event has its index there, within a second of its commit. */
 export async function proveEvent(db: Database, tenantId: string, eventId: string): Promise<AuditProof | null> {
-  return db.tenant(tenantId, (tx) => proveEventIn(tx, tenantId, eventId));
+  const { proofs } = await proveEvents(db, tenantId, [eventId]);
+  return proofs[0] ?? null;
 }
 
-/** As `proveEvent`, within the caller's transaction. */
-export async function proveEventIn(tx: Tx, tenantId: string, eventId: string): Promise<AuditProof | null> {
+/**
+ * Proofs of several events, in their order, all against one checkpoint, the newest, so that one key verifies them all; null
+ * for an event that has no index there yet, and for the checkpoint before a log's first.
+ */
+export async function proveEvents(
+  db: Database,
+  tenantId: string,
+  eventIds: readonly string[],
+): Promise<{ readonly checkpoint: string | null; readonly proofs: readonly (AuditProof | null)[] }> {
+  return db.tenant(tenantId, async (tx) => {
+    const checkpoint = await findCheckpoint(tx, tenantId, "audit");
+    if (checkpoint === null) return { checkpoint, proofs: eventIds.map(() => null) };
+    const proofs: (AuditProof | null)[] = [];
+    for (const eventId of eventIds) proofs.push(await proveEventIn(tx, tenantId, eventId, checkpoint));
+    return { checkpoint: checkpoint.note, proofs };
+  });
+}
+
+/** That this checkpoint of the log covers an event, within the caller's transaction; null where it does not. */
+export async function proveEventIn(
+  tx: Tx,
+  tenantId: string,
+  eventId: string,
+  checkpoint: CheckpointRow,
+): Promise<AuditProof | null> {
   const leaf = await findLeaf(tx, tenantId, eventId);
-  const checkpoint = await findCheckpoint(tx, tenantId, "audit");
-  if (leaf === null || checkpoint === null || leaf.event === null || leaf.salt === null || leaf.leaf_hash === null) {
-    return null;
-  }
+  if (leaf === null || leaf.event === null || leaf.salt === null || leaf.leaf_hash === null) return null;
   const { note } = checkpoint;
   const index = Number(leaf.index);
   if (index >= Number(checkpoint.size)) return null;

@@ -7,7 +7,7 @@ import { systemClock } from "../clock/clock.ts";
 import { SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import { SealError } from "../keys/seal.ts";
 import { logVerifierKey, openLogKeys, rotateLogKey, signerOf, signingAt } from "./log-key.ts";
-import { proveEvent } from "./proofs.ts";
+import { proveEvent, proveEvents } from "./proofs.ts";
 import type { Sequencer } from "./sequencer.ts";
 import { verifyLog } from "./verify-log.ts";
 
@@ -41,6 +41,7 @@ describe("rotation of the log key", () => {
       return false;
     }
   };
+  const verifierKeyOf = (note: string) => logVerifierKey(context(), { tenantId: TENANT, log: "audit", note });
   const signaturesOf = (note: string): number => note.trimEnd().split("\n").length - 4;
   /** Records until a checkpoint has as many signatures: the sequencer looks for new keys once a second. */
   const untilSignedBy = (count: number) =>
@@ -65,10 +66,7 @@ describe("rotation of the log key", () => {
     assert.equal(made.id, "log-2");
     const [newer, older] = await verifiers();
     // What the new key has not signed yet is named with the key that did.
-    assert.equal(
-      (await logVerifierKey(context(), TENANT, [earlier]))?.includes(older?.id.toString("hex") ?? "x"),
-      true,
-    );
+    assert.equal((await verifierKeyOf(earlier)).includes(older?.id.toString("hex") ?? "x"), true);
     const note = await untilSignedBy(2);
     assert.deepEqual([isSignedBy(note, newer), isSignedBy(note, older)], [true, true]);
     assert.deepEqual([isSignedBy(earlier, newer), isSignedBy(earlier, older)], [false, true]);
@@ -86,9 +84,22 @@ describe("rotation of the log key", () => {
     const note = await untilSignedBy(1);
     const [newer, older] = await verifiers();
     assert.deepEqual([isSignedBy(note, newer), isSignedBy(note, older)], [true, false]);
+    const [first = ""] = await notes();
+    for (const signed of [note, first]) assert.ok(isSignedBy(signed, readKey(await verifierKeyOf(signed))));
+    await assert.rejects(verifierKeyOf(note.replace(ORIGIN, "log.test/audit/other")), /no key of this server/);
     const all = await notes();
     assert.ok(all.every((each) => isSignedBy(each, newer) || isSignedBy(each, older)));
     assert.deepEqual(await findings(), []);
+    // Of before the rotation and of after it: one checkpoint, and its key, for both.
+    const ids = (await readLog(world, TENANT)).leaves.map((leaf) => leaf.event_id);
+    const { checkpoint, proofs } = await proveEvents(world.db, TENANT, [ids[0] ?? "", ids.at(-1) ?? "", "aud_none"]);
+    assert.deepEqual(
+      proofs.map((proof) => proof?.checkpoint),
+      [checkpoint, checkpoint, undefined],
+    );
+    const key = readKey(await verifierKeyOf(checkpoint ?? ""));
+    for (const proof of proofs.slice(0, 2)) assert.ok(proof !== null && checkProof(proof.proofText, proof.entry, key));
+    assert.deepEqual(await proveEvents(world.db, "ten_empty", ["aud_none"]), { checkpoint: null, proofs: [null] });
   });
 
   test("without an overlap only the new key signs, and keys of before end with it", async () => {
@@ -115,7 +126,7 @@ describe("rotation of the log key", () => {
     const [made = new Date(0)] = keys.map((key) => key.signsFrom);
     assert.ok(keys.slice(1).every((key) => key.signsUntil !== null && key.signsUntil <= made));
     assert.deepEqual(await findings(), []);
-    assert.equal(signerOf(keys, ORIGIN, [note]).id, "log-4");
+    assert.equal(signerOf(keys, ORIGIN, note)?.id, "log-4");
     for (const key of keys) assert.equal(key.signer(ORIGIN).verifierKey, key.verifierKey(ORIGIN));
   });
 

@@ -1,9 +1,9 @@
+import { logVerifierKey } from "../../audit/log-key.ts";
 import { proveCheckpoint } from "../../audit/proofs.ts";
 import { findCheckpointOfSize } from "../../audit/store/tree.ts";
 import { SERVER_TENANT } from "../../keys/keyring.ts";
 import type { Call } from "../../product.ts";
 import { auditReadingError } from "../errors.ts";
-import { logKeyOf } from "../log-key.ts";
 import type { ProofView, TopProofView } from "../schema.ts";
 import { findRecord } from "../store/log.ts";
 import { checkpointOf, treeOf } from "./log.ts";
@@ -31,8 +31,8 @@ export async function getAuditProof(call: Call, id: string): Promise<ProofView> 
       checkpoint: checkpoint.note,
     };
   });
-  const key = await logKeyOf(call.services, tenantId, { log: "audit", note: proof.checkpoint });
-  return { ...proof, key: key.verifier };
+  const key = await logVerifierKey(call.services, { tenantId, log: "audit", note: proof.checkpoint });
+  return { ...proof, key };
 }
 
 /** That the log above holds the organisation's checkpoint of a size, with that checkpoint itself. */
@@ -48,7 +48,7 @@ export async function getTopProof(call: Call, size: number): Promise<TopProofVie
       retryAfterSeconds: 1,
     });
   }
-  const key = await logKeyOf(call.services, SERVER_TENANT, { log: "top", note: proof.checkpoint });
+  const key = await logVerifierKey(call.services, { tenantId: SERVER_TENANT, log: "top", note: proof.checkpoint });
   return {
     size,
     checkpoint: own.note,
@@ -56,7 +56,7 @@ export async function getTopProof(call: Call, size: number): Promise<TopProofVie
     index: proof.index,
     path: proof.path.map((hash) => hash.toString("base64")),
     top_checkpoint: proof.checkpoint,
-    key: key.verifier,
+    key,
   };
 }
 

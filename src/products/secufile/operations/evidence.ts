@@ -1,6 +1,6 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { canonicalJson } from "../../../platform/audit/canonical.ts";
-import { proveEvent, type AuditProof } from "../../../platform/audit/proofs.ts";
+import type { AuditProof } from "../../../platform/audit/proofs.ts";
 import { newId } from "../../../platform/ids/ids.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { SERVER_TENANT, type TenantKeys } from "../../../platform/keys/keyring.ts";
@@ -88,17 +88,8 @@ export async function listEvidenceKeys(services: Services): Promise<EvidenceBund
   }));
 }
 
-/** What the audit log says of one record, and the proof where the log has one already. */
-export async function auditPartOf(
-  services: Services,
-  tenantId: string,
-  auditId: string,
-): Promise<EvidenceBundle["records"][number]["audit"]> {
-  const proof = await proveEvent(services.db, tenantId, auditId);
-  return { event_id: auditId, proof: proof === null ? null : proofMembers(proof) };
-}
-
-function proofMembers(proof: AuditProof): NonNullable<EvidenceBundle["records"][number]["audit"]["proof"]> {
+/** A proof of the audit log as evidence shows it. */
+export function proofMembers(proof: AuditProof): NonNullable<EvidenceBundle["records"][number]["audit"]["proof"]> {
   return {
     index: proof.index,
     event: proof.event,

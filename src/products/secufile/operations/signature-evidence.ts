@@ -1,4 +1,5 @@
 import { logVerifierKey } from "../../../platform/audit/log-key.ts";
+import { proveEvents } from "../../../platform/audit/proofs.ts";
 import type { Call } from "../../../platform/product.ts";
 import { renderPdf } from "../../../platform/pdf/pdf.ts";
 import { certificateOf } from "../certificate.ts";
@@ -6,7 +7,7 @@ import { HOW_TO_VERIFY, type EvidenceBundle } from "../evidence.ts";
 import { signedRecord } from "../schema.ts";
 import type { SignatureRow, SignatureSignerRow } from "../store/signatures.ts";
 import { listSignatureSigners } from "../store/signatures.ts";
-import { auditPartOf, listEvidenceKeys } from "./evidence.ts";
+import { listEvidenceKeys, proofMembers } from "./evidence.ts";
 import { noteSignature } from "./signature-changes.ts";
 import { changeOf, signatureOf } from "./signatures.ts";
 import { statusAt } from "../signature.ts";
@@ -35,16 +36,10 @@ async function evidenceOf(call: Call, id: string, operation: string): Promise<Ev
     await noteSignature(tx, changeOf(call), found, { operation });
     return { row: found, signers: await listSignatureSigners(tx, tenantId, [id]) };
   });
-  const records: EvidenceBundle["records"][number][] = [];
-  for (const signer of signers) {
-    if (signer.sealed_evidence === null || signer.audit_id === null) continue;
-    const text = call.keys.open("signatures", signer.sealed_evidence, signer.id).toString("utf8");
-    const signed = signedRecord.parse(JSON.parse(text));
-    records.push({ ...signed, audit: await auditPartOf(call.services, tenantId, signer.audit_id) });
-  }
+  const { records, checkpoint } = await recordsOf(call, signers);
   const used = new Set(records.map((record) => record.key_id));
   const keys = await listEvidenceKeys(call.services);
-  const checkpoints = records.flatMap(({ audit }) => (audit.proof === null ? [] : [audit.proof.checkpoint]));
+  const note = checkpoint === null ? null : { tenantId, log: "audit" as const, note: checkpoint };
   const bundle: EvidenceBundle = {
     type: "tabellion.signature-evidence-bundle",
     version: 1,
@@ -53,8 +48,27 @@ async function evidenceOf(call: Call, id: string, operation: string): Promise<Ev
     status: statusAt(row, call.now),
     records,
     public_keys: keys.filter((key) => used.has(key.key_id)),
-    audit_log_key: await logVerifierKey(call.services, tenantId, checkpoints),
+    audit_log_key: note === null ? null : await logVerifierKey(call.services, note),
     how_to_verify: HOW_TO_VERIFY,
   };
   return { row, signers, bundle };
+}
+
+/** What was signed so far, and what the audit log says of it: all proofs against one checkpoint, which one key verifies. */
+async function recordsOf(
+  call: Call,
+  signers: readonly SignatureSignerRow[],
+): Promise<{ records: EvidenceBundle["records"]; checkpoint: string | null }> {
+  const signed = signers.flatMap(({ id, sealed_evidence: sealed, audit_id: auditId }) => {
+    if (sealed === null || auditId === null) return [];
+    const text = call.keys.open("signatures", sealed, id).toString("utf8");
+    return [{ record: signedRecord.parse(JSON.parse(text)), auditId }];
+  });
+  const ids = signed.map(({ auditId }) => auditId);
+  const { proofs, checkpoint } = await proveEvents(call.services.db, call.caller.tenantId, ids);
+  const records = signed.map(({ record, auditId }, at) => {
+    const proof = proofs[at] ?? null;
+    return { ...record, audit: { event_id: auditId, proof: proof === null ? null : proofMembers(proof) } };
+  });
+  return { records, checkpoint };
 }
