@@ -3,7 +3,7 @@ import { job, type JobDefinition } from "../jobs/jobs.ts";
 import { SERVER_TENANT } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
 import { recordAudit } from "./audit.ts";
-import { openLogKeys, type LogKey, type LogKeyContext } from "./log-key.ts";
+import { everyVerifier, type LogKeyContext } from "./log-key.ts";
 import { verifyLog } from "./verify-log.ts";
 
 export type AuditJobsOptions = LogKeyContext & {
@@ -28,23 +28,19 @@ export function auditJobs(options: AuditJobsOptions): JobDefinition[] {
 }
 
 async function verifyAll(options: AuditJobsOptions, signal: AbortSignal): Promise<void> {
-  const keys = await openLogKeys(options);
-  await verifyOne(options, SERVER_TENANT, keys);
+  await verifyOne(options, SERVER_TENANT);
   for (let after = "", ids = await options.listTenants(after); ids.length > 0; ids = await options.listTenants(after)) {
     for (const tenantId of ids) {
       signal.throwIfAborted();
-      await verifyOne(options, tenantId, keys);
+      await verifyOne(options, tenantId);
     }
     after = ids.at(-1) ?? "";
   }
 }
 
-async function verifyOne(options: AuditJobsOptions, tenantId: string, keys: readonly LogKey[]): Promise<void> {
+async function verifyOne(options: AuditJobsOptions, tenantId: string): Promise<void> {
   const { db, log, clock } = options;
-  const { size, findings } = await verifyLog(db, tenantId, (origin) =>
-    // A checkpoint of before a rotation is signed by a key that has ended since.
-    keys.map((key) => key.verifier(origin)),
-  );
+  const { size, findings } = await verifyLog(db, tenantId, (origin) => everyVerifier(options, origin));
   if (findings.length === 0) return;
   log.fatal({ tenantId, size, findings }, "the audit log of an organisation is not what was signed");
   await db.tenant(SERVER_TENANT, (tx) =>

@@ -94,6 +94,11 @@ function unsealed<T>(keys: TenantKeys, row: LogKeyRow, work: (seed: Buffer) => T
   }
 }
 
+/** Every key that ever signed, under the name of a log: a checkpoint of before a rotation is signed by one that has ended. */
+export async function everyVerifier(context: LogKeyContext, origin: string): Promise<NoteVerifier[]> {
+  return (await openLogKeys(context)).map((key) => key.verifier(origin));
+}
+
 /** When a key ends to sign that `later` ones came after: none of them lets it sign for longer than it says. */
 function endOf(later: readonly LogKeyRow[]): Date | null {
   const ends = later.map((row) => (row.previous_until ?? row.created_at).getTime());

@@ -14,7 +14,7 @@ import {
   type Verifier,
 } from "../../../test/support/tlog-verifier.ts";
 import { systemClock } from "../clock/clock.ts";
-import { openLogKeys } from "./log-key.ts";
+import { everyVerifier } from "./log-key.ts";
 import { proveEvent } from "./proofs.ts";
 import { verifyLog } from "./verify-log.ts";
 import { auditJobs } from "./jobs.ts";
@@ -163,8 +163,7 @@ describe("a changed bit anywhere in an audit log", () => {
 
   const context = () => ({ db: world.db, keyring: world.keyring, clock: systemClock });
   const findings = async () => {
-    const keys = await openLogKeys(context());
-    const { findings: found } = await verifyLog(world.db, TENANT, (origin) => keys.map((key) => key.verifier(origin)));
+    const { findings: found } = await verifyLog(world.db, TENANT, (origin) => everyVerifier(context(), origin));
     return found;
   };
 

@@ -23,12 +23,13 @@ const MAX_FINDINGS = 20;
 
 /**
  * Hashes a tenant's log anew, from the rows to every checkpoint that was signed. A page at a time, each in a transaction
- * of its own: what is behind it cannot change, and if it does the next run finds it.
+ * of its own: what is behind it cannot change, and if it does the next run finds it. `verifiers` are asked for once the size
+ * is known: so they hold the key of every checkpoint up to it, whatever is rotated meanwhile.
  */
 export async function verifyLog(
   db: Database,
   tenantId: string,
-  verifiers: (origin: string) => readonly NoteVerifier[],
+  verifiers: (origin: string) => Promise<readonly NoteVerifier[]>,
 ): Promise<{ readonly size: number; readonly findings: readonly Finding[] }> {
   const findings: Finding[] = [];
   const head = await db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
@@ -36,7 +37,7 @@ export async function verifyLog(
   if (lost > 0) findings.push({ what: `${lost} events have no place and wait for none`, index: 0 });
   if (head === null) return { size: 0, findings };
   const size = Number(head.size);
-  const keys = verifiers(head.origin);
+  const keys = await verifiers(head.origin);
   let lastSigned = 0;
   for (let from = 0; from < size && findings.length < MAX_FINDINGS; from += PAGE_LEAVES) {
     const to = Math.min(from + PAGE_LEAVES, size);
