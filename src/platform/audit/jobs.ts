@@ -4,7 +4,7 @@ import { SERVER_TENANT } from "../keys/keyring.ts";
 import type { Log } from "../log/log.ts";
 import { recordAudit } from "./audit.ts";
 import { everyVerifier, type LogKeyContext } from "./log-key.ts";
-import { verifyLog } from "./verify-log.ts";
+import { verifyLog, type CheckedLog } from "./verify-log.ts";
 
 export type AuditJobsOptions = LogKeyContext & {
   readonly log: Log;
@@ -28,21 +28,24 @@ export function auditJobs(options: AuditJobsOptions): JobDefinition[] {
 }
 
 async function verifyAll(options: AuditJobsOptions, signal: AbortSignal): Promise<void> {
-  await verifyOne(options, SERVER_TENANT);
+  await verifyOne(options, { tenantId: SERVER_TENANT, log: "audit" });
   for (let after = "", ids = await options.listTenants(after); ids.length > 0; ids = await options.listTenants(after)) {
     for (const tenantId of ids) {
       signal.throwIfAborted();
-      await verifyOne(options, tenantId);
+      await verifyOne(options, { tenantId, log: "audit" });
     }
     after = ids.at(-1) ?? "";
   }
+  signal.throwIfAborted();
+  await verifyOne(options, { tenantId: SERVER_TENANT, log: "top" });
 }
 
-async function verifyOne(options: AuditJobsOptions, tenantId: string): Promise<void> {
-  const { db, log, clock } = options;
-  const { size, findings } = await verifyLog(db, tenantId, (origin) => everyVerifier(options, origin));
+async function verifyOne(options: AuditJobsOptions, of: CheckedLog): Promise<void> {
+  const { db, clock } = options;
+  const { size, findings } = await verifyLog(db, of, (origin) => everyVerifier(options, origin));
   if (findings.length === 0) return;
-  log.fatal({ tenantId, size, findings }, "the audit log of an organisation is not what was signed");
+  const { tenantId, log } = of;
+  options.log.fatal({ tenantId, log, size, findings }, "an audit log is not what was signed");
   await db.tenant(SERVER_TENANT, (tx) =>
     recordAudit(tx, SERVER_TENANT, {
       action: "platform.verifyAuditLogs",
@@ -50,7 +53,7 @@ async function verifyOne(options: AuditJobsOptions, tenantId: string): Promise<v
       actor: { type: "system", id: "platform.verifyAuditLogs" },
       resource: { type: "tenant", id: tenantId },
       outcome: "failed",
-      details: { size, findings: findings.map(({ what, index }) => ({ what, index })) },
+      details: { log, size, findings: findings.map(({ what, index }) => ({ what, index })) },
     }),
   );
 }

@@ -54,7 +54,9 @@ describe("rotation of the log key", () => {
       return signaturesOf(note) === count ? note : null;
     });
   const findings = async () => {
-    const checked = await verifyLog(world.db, TENANT, (origin) => everyVerifier(context(), origin));
+    const checked = await verifyLog(world.db, { tenantId: TENANT, log: "audit" }, (origin) =>
+      everyVerifier(context(), origin),
+    );
     return checked.findings;
   };
 

@@ -16,13 +16,21 @@ import {
 import { systemClock } from "../clock/clock.ts";
 import { everyVerifier } from "./log-key.ts";
 import { proveEvent } from "./proofs.ts";
-import { verifyLog } from "./verify-log.ts";
+import { verifyLog, type CheckedLog } from "./verify-log.ts";
 import { auditJobs } from "./jobs.ts";
 
 const TENANT = "ten_tampered";
 const EVENTS = 700;
 const CHANGES_OF_EACH_KIND = 2_500;
 const SEED = 20_261_125;
+/** What is put back after a change; the server's own log is not changed, and grows by what the nightly check finds. */
+const KEPT: Readonly<Record<string, string>> = {
+  audit_events: `tenant_id = '${TENANT}'`,
+  audit_leaves: `tenant_id = '${TENANT}'`,
+  top_leaves: "true",
+  log_tiles: "true",
+  log_checkpoints: "true",
+};
 
 /** Numbers below a bound, the same in every run (mulberry32). */
 function generator(seed: number): (below: number) => number {
@@ -162,10 +170,10 @@ describe("a changed bit anywhere in an audit log", () => {
   });
 
   const context = () => ({ db: world.db, keyring: world.keyring, clock: systemClock });
-  const findings = async () => {
-    const { findings: found } = await verifyLog(world.db, TENANT, (origin) => everyVerifier(context(), origin));
-    return found;
-  };
+  const findingsIn = async (of: CheckedLog) =>
+    (await verifyLog(world.db, of, (origin) => everyVerifier(context(), origin))).findings;
+  const findings = () => findingsIn({ tenantId: TENANT, log: "audit" });
+  const topFindings = () => findingsIn({ tenantId: "server", log: "top" });
 
   /** As a superuser who has put the triggers aside, and puts all back afterwards. */
   async function tampered<T>(statement: string, work: () => Promise<T>): Promise<T> {
@@ -173,29 +181,14 @@ describe("a changed bit anywhere in an audit log", () => {
     await client.connect();
     try {
       await client.query("set session_replication_role = replica");
-      await client.query(
-        "create temp table kept_events as select * from platform.audit_events where tenant_id = 'ten_tampered'",
-      );
-      await client.query(
-        "create temp table kept_leaves as select * from platform.audit_leaves where tenant_id = 'ten_tampered'",
-      );
-      await client.query(
-        "create temp table kept_tiles as select * from platform.log_tiles where tenant_id = 'ten_tampered'",
-      );
-      await client.query(
-        "create temp table kept_checkpoints as select * from platform.log_checkpoints where tenant_id = 'ten_tampered'",
-      );
+      for (const [table, rows] of Object.entries(KEPT))
+        await client.query(`create temp table kept_${table} as select * from platform.${table} where ${rows}`);
       await client.query(statement);
       return await work();
     } finally {
-      for (const [table, kept] of [
-        ["audit_events", "kept_events"],
-        ["audit_leaves", "kept_leaves"],
-        ["log_tiles", "kept_tiles"],
-        ["log_checkpoints", "kept_checkpoints"],
-      ]) {
-        await client.query(`delete from platform.${table} where tenant_id = $1`, [TENANT]);
-        await client.query(`insert into platform.${table} select * from ${kept}`);
+      for (const [table, rows] of Object.entries(KEPT)) {
+        await client.query(`delete from platform.${table} where ${rows}`);
+        await client.query(`insert into platform.${table} select * from kept_${table}`);
       }
       await client.end();
     }
@@ -227,6 +220,20 @@ describe("a changed bit anywhere in an audit log", () => {
     });
   }
 
+  const tamperingsAbove: Readonly<Record<string, string>> = {
+    "a leaf that was replaced": "update platform.top_leaves set entry = sha256('x'::bytea) where index = 0",
+    "a leaf that was taken out": "delete from platform.top_leaves where index = 0",
+    "a tile": "update platform.log_tiles set hashes = sha256('x'::bytea) || substr(hashes, 33) where log = 'top'",
+    "a checkpoint of another root": "update platform.log_checkpoints set root = sha256('x'::bytea) where log = 'top'",
+  };
+  for (const [what, statement] of Object.entries(tamperingsAbove)) {
+    test(`the nightly check finds ${what} in the log over all tenants`, async () => {
+      assert.deepEqual(await topFindings(), []);
+      assert.notDeepEqual(await tampered(statement, topFindings), []);
+      assert.deepEqual([await topFindings(), await findings()], [[], []]);
+    });
+  }
+
   test("what the nightly check finds is on record in the server's own log", async () => {
     const jobs = auditJobs({
       ...context(),
@@ -237,17 +244,20 @@ describe("a changed bit anywhere in an audit log", () => {
     assert.ok(verifying !== undefined);
     const run = { jobId: "1", attempt: 1, isLastAttempt: false, signal: new AbortController().signal, log: testLog };
     await verifying.handle({}, run);
-    const told = async (): Promise<number> => {
+    const told = async (): Promise<string[]> => {
       const client = new pg.Client({ connectionString: world.database.superUrl });
       await client.connect();
-      const { rowCount } = await client.query(
-        "select 1 from platform.audit_events where tenant_id = 'server' and action = 'platform.verifyAuditLogs' and outcome = 'failed'",
+      const { rows } = await client.query<{ log: string }>(
+        `select resource_id || '/' || (event::json -> 'details' ->> 'log') as log from platform.audit_events
+          where tenant_id = 'server' and action = 'platform.verifyAuditLogs' and outcome = 'failed' order by id`,
       );
       await client.end();
-      return rowCount ?? 0;
+      return rows.map((row) => row.log);
     };
-    assert.equal(await told(), 0);
+    assert.deepEqual(await told(), []);
     await tampered(tamperings["a leaf that was replaced"] ?? "", () => verifying.handle({}, run));
-    assert.equal(await told(), 1);
+    assert.deepEqual(await told(), [`${TENANT}/audit`]);
+    await tampered(tamperingsAbove["a leaf that was replaced"] ?? "", () => verifying.handle({}, run));
+    assert.deepEqual(await told(), [`${TENANT}/audit`, "server/top"]);
   });
 });

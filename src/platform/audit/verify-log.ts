@@ -12,7 +12,9 @@ import {
   listTiles,
   type CheckpointRow,
   type LeafRow,
+  type LogName,
 } from "./store/tree.ts";
+import { listTopEntries } from "./store/queue.ts";
 
 /** What does not fit, in words for whoever runs the server. */
 export type Finding = { readonly what: string; readonly index: number };
@@ -21,19 +23,30 @@ const PAGE_LEAVES = 2_000;
 const PAGE_CHECKPOINTS = 500;
 const MAX_FINDINGS = 20;
 
+/** One log of those that stand behind a tenant's wall. */
+export type CheckedLog = { readonly tenantId: string; readonly log: LogName };
+
+/** A leaf of the log above is the hash of a checkpoint, and has no event. */
+type CheckedLeaf = Pick<LeafRow, "index" | "entry"> & Partial<LeafRow>;
+const leafReaders: Readonly<Record<LogName, typeof listTopEntries | typeof listLeaves>> = {
+  audit: listLeaves,
+  top: listTopEntries,
+};
+
 /**
- * Hashes a tenant's log anew, from the rows to every checkpoint that was signed. A page at a time, each in a transaction
+ * Hashes a log anew, from the rows to every checkpoint that was signed. A page at a time, each in a transaction
  * of its own: what is behind it cannot change, and if it does the next run finds it. `verifiers` are asked for once the size
  * is known: so they hold the key of every checkpoint up to it, whatever is rotated meanwhile.
  */
 export async function verifyLog(
   db: Database,
-  tenantId: string,
+  of: CheckedLog,
   verifiers: (origin: string) => Promise<readonly NoteVerifier[]>,
 ): Promise<{ readonly size: number; readonly findings: readonly Finding[] }> {
+  const { tenantId, log } = of;
   const findings: Finding[] = [];
-  const head = await db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
-  const lost = await db.tenant(tenantId, (tx) => countLostEvents(tx, tenantId));
+  const head = await db.tenant(tenantId, (tx) => findHead(tx, tenantId, log));
+  const lost = log === "top" ? 0 : await db.tenant(tenantId, (tx) => countLostEvents(tx, tenantId));
   if (lost > 0) findings.push({ what: `${lost} events have no place and wait for none`, index: 0 });
   if (head === null) return { size: 0, findings };
   const size = Number(head.size);
@@ -41,7 +54,7 @@ export async function verifyLog(
   let lastSigned = 0;
   for (let from = 0; from < size && findings.length < MAX_FINDINGS; from += PAGE_LEAVES) {
     const to = Math.min(from + PAGE_LEAVES, size);
-    const page = await db.tenant(tenantId, (tx) => readPage(tx, tenantId, { from, to }));
+    const page = await db.tenant(tenantId, (tx) => readPage(tx, of, { from, to }));
     if (page === null) {
       findings.push({ what: "leaves or tiles are missing", index: from });
       break;
@@ -56,7 +69,7 @@ export async function verifyLog(
 
 type Page = {
   readonly from: number;
-  readonly leaves: readonly LeafRow[];
+  readonly leaves: readonly CheckedLeaf[];
   /** The tiles that were open at `from`, as they were then. */
   readonly open: readonly StoredTile[];
   /** Tiles that hold hashes of this page, as they are now. */
@@ -64,12 +77,13 @@ type Page = {
   readonly checkpoints: readonly CheckpointRow[];
 };
 
-async function readPage(tx: Tx, tenantId: string, range: { from: number; to: number }): Promise<Page | null> {
+async function readPage(tx: Tx, of: CheckedLog, range: { from: number; to: number }): Promise<Page | null> {
+  const { tenantId, log } = of;
   const { from, to } = range;
-  const leaves = await listLeaves(tx, tenantId, { from, count: to - from });
+  const leaves: readonly CheckedLeaf[] = await leafReaders[log](tx, tenantId, { from, count: to - from });
   if (leaves.length !== to - from || leaves.some((leaf, at) => Number(leaf.index) !== from + at)) return null;
   const open = openTilesOf(from);
-  const stored = await listTiles(tx, tenantId, "audit", open);
+  const stored = await listTiles(tx, tenantId, log, open);
   const cut = stored.map((tile) => ({
     ...tile,
     hashes: tile.hashes.subarray(0, widthAt(tile.level, from) * HASH_BYTES),
@@ -80,8 +94,8 @@ async function readPage(tx: Tx, tenantId: string, range: { from: number; to: num
   ) {
     return null;
   }
-  const now = await listTiles(tx, tenantId, "audit", placesBetween(from, to));
-  const checkpoints = await listAllCheckpoints(tx, tenantId, range);
+  const now = await listTiles(tx, tenantId, log, placesBetween(from, to));
+  const checkpoints = await listAllCheckpoints(tx, of, range);
   return { from, leaves, open: cut, now, checkpoints };
 }
 
@@ -101,12 +115,12 @@ function placesBetween(from: number, to: number): { level: number; index: number
 
 async function listAllCheckpoints(
   tx: Tx,
-  tenantId: string,
+  of: CheckedLog,
   range: { from: number; to: number },
 ): Promise<CheckpointRow[]> {
   const all: CheckpointRow[] = [];
   for (let after = range.from; ;) {
-    const page = await listCheckpoints(tx, tenantId, "audit", { after, limit: PAGE_CHECKPOINTS });
+    const page = await listCheckpoints(tx, of.tenantId, of.log, { after, limit: PAGE_CHECKPOINTS });
     const inside = page.filter((row) => Number(row.size) <= range.to);
     all.push(...inside);
     if (inside.length < PAGE_CHECKPOINTS) return all;
@@ -115,8 +129,8 @@ async function listAllCheckpoints(
 }
 
 /** Rows against their leaves. A row that was erased has left its entry behind. */
-function rowFindings(leaves: readonly LeafRow[]): Finding[] {
-  return leaves.flatMap(({ index, entry, event, salt, leaf_hash: leafHash }) => {
+function rowFindings(leaves: readonly CheckedLeaf[]): Finding[] {
+  return leaves.flatMap(({ index, entry, event = null, salt = null, leaf_hash: leafHash = null }) => {
     if (event === null || salt === null || leafHash === null) return [];
     const isFit = saltedHash(salt, event).equals(entry) && leafHashOf(entry).equals(leafHash);
     return isFit ? [] : [{ what: "the event is not what was hashed", index: Number(index) }];

@@ -73,14 +73,14 @@ export async function insertTopLeaves(
            with ordinality as q (log_tenant_id, log_size, entry, place)`);
 }
 
-/** Entries of the log above, one index after the other; fewer where it ends. */
+/** Leaves of the log above, one index after the other; fewer where it ends. */
 export async function listTopEntries(
   tx: Tx,
   serverTenantId: string,
   range: { from: number; count: number },
-): Promise<{ entry: Buffer }[]> {
-  return tx.many(sql<{ entry: Buffer }>`
-    select entry from platform.top_leaves
+): Promise<{ index: string; entry: Buffer }[]> {
+  return tx.many(sql<{ index: string; entry: Buffer }>`
+    select index, entry from platform.top_leaves
      where tenant_id = ${serverTenantId} and index >= ${range.from} and index < ${range.from + range.count}
      order by index`);
 }
