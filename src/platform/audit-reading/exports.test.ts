@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
+import { createHash, verify, type KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
+import { openLogKeys, rotateLogKey } from "../audit/log-key.ts";
+import { insertCheckpoint } from "../audit/store/tree.ts";
+import { systemClock } from "../clock/clock.ts";
 import type { Database } from "../db/tx.ts";
+import { SERVER_TENANT } from "../keys/keyring.ts";
 import { createConcurrencyGate } from "../limits/concurrency.ts";
 import type { Call } from "../product.ts";
+import { signCheckpoint } from "../tlog/note.ts";
 import { World } from "../webhooks/test-world.ts";
 import { exportAudit } from "./operations/exports.ts";
 import { readPageNow } from "./log-pages.ts";
@@ -55,6 +61,43 @@ describe("exports of a long log", () => {
     for await (const chunk of stream) lines += String(chunk).split("\n").length - 1;
     assert.equal(lines, COUNT);
     assert.ok(count() >= COUNT / 500);
+  });
+
+  test("the end of an export is signed by a key that signs now; until a checkpoint of it is there, the answer is to come back", async () => {
+    const { db, keyring } = world;
+    const context = { db, keyring, clock: systemClock };
+    const sign = async (size: number) => {
+      const [newest] = await openLogKeys(context);
+      assert.ok(newest !== undefined);
+      const root = Buffer.alloc(32);
+      const note = signCheckpoint([newest.signer("test")], { size, root });
+      const row = { log: "audit", size, root, note, now: systemClock.now() } as const;
+      await db.tenant(tenantId, (tx) => insertCheckpoint(tx, tenantId, row));
+      return newest.verifier("test").publicKey;
+    };
+    // Behind the last record: the signatures are what counts here.
+    const proved = async () => {
+      const { call } = await counted(new AbortController().signal);
+      const { stream } = await exportAudit(call, reading, { ...query, proofs: true, cursor: String(COUNT) }, {});
+      const text = (await stream.toArray()).join("");
+      const [head = "", end = ""] = text.split(/(?<=\n)/);
+      const { count, sha256, signature } = JSON.parse(end);
+      assert.equal(sha256, createHash("sha256").update(head).digest("hex"));
+      const signed = Buffer.from(`tabellion-audit-export/v1\ntest\n${count}\n${sha256}\n`);
+      return {
+        key: String(JSON.parse(head).key),
+        by: (key: KeyObject) => verify(null, signed, key, Buffer.from(signature, "base64")),
+      };
+    };
+    const first = await sign(COUNT - 1);
+    const earlier = await proved();
+    assert.ok(earlier.by(first));
+    const keys = await keyring.of(SERVER_TENANT);
+    await db.tenant(SERVER_TENANT, (tx) => rotateLogKey(tx, { keys, now: systemClock.now(), overlapDays: 0 }));
+    await assert.rejects(proved(), { code: "audit_not_signed", retryAfterSeconds: 1 });
+    const second = await sign(COUNT);
+    const later = await proved();
+    assert.deepEqual([later.by(first), later.by(second), later.key === earlier.key], [false, true, false]);
   });
 
   test("a reader that does not read makes it wait, and one that goes away ends it", async () => {

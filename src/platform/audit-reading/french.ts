@@ -133,8 +133,8 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
   "The same keys, each with the time in which it signs. Keys of before stay here for ever.":
     "Les mêmes clés, chacune avec la période pendant laquelle elle signe. Les anciennes clés restent ici pour toujours.",
   "Signs from here on (ISO 8601, UTC).": "Signe à partir de cette date (ISO 8601, UTC).",
-  "Signs until here; null for the newest (ISO 8601, UTC).":
-    "Signe jusqu'à cette date ; null pour la plus récente (ISO 8601, UTC).",
+  "Signs until here, and up to two seconds longer while processes catch up; null for the newest (ISO 8601, UTC).":
+    "Signe jusqu'à cette date, et jusqu'à deux secondes de plus, le temps que les processus suivent ; null pour la plus récente (ISO 8601, UTC).",
   "Of the log over all organisations.": "Celles du journal de toutes les organisations.",
   "Place in the log: dense, in the order of commits.":
     "Place dans le journal : sans trou, dans l'ordre des validations.",

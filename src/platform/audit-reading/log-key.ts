@@ -1,21 +1,27 @@
-import { openLogKeys, originHostOf, originOf, signerOf } from "../audit/log-key.ts";
-import type { LogName } from "../audit/store/tree.ts";
+import { openLogKeys, originHostOf, originOf, signerOf, signingAt } from "../audit/log-key.ts";
+import { findHead, type LogName } from "../audit/store/tree.ts";
 import type { Services } from "../product.ts";
 import type { LogKey } from "./proved-export.ts";
 import type { PublishedKey } from "./schema.ts";
 
 type Context = Pick<Services, "keyring" | "db" | "clock" | "config">;
 
-/** The newest key that signed this checkpoint of a log. */
-export async function logKeyOf(
-  services: Context,
+/**
+ * The newest key that signs now and has signed this checkpoint of an organisation's audit log; null where those of its keys
+ * have ended: a key that is no longer to be trusted makes no new signature, of whatever kind.
+ */
+export async function signingKeyOf(
+  services: Pick<Context, "keyring" | "db" | "clock">,
   tenantId: string,
-  signed: { readonly log: LogName; readonly note: string },
-): Promise<LogKey> {
-  const origin = await originIn(services, tenantId, signed.log);
-  const key = signerOf(await openLogKeys(services), origin, signed.note);
-  if (key === null) throw new Error("no key of this server signed that checkpoint");
-  return { verifier: key.verifierKey(origin), origin, sign: (bytes) => key.signer(origin).sign(bytes) };
+  note: string,
+): Promise<LogKey | null> {
+  const head = await services.db.tenant(tenantId, (tx) => findHead(tx, tenantId, "audit"));
+  if (head === null) return null;
+  const { origin } = head;
+  const key = signerOf(signingAt(await openLogKeys(services), services.clock.now()), origin, note);
+  return key === null
+    ? null
+    : { verifier: key.verifierKey(origin), origin, sign: (bytes) => key.signer(origin).sign(bytes) };
 }
 
 /** Every key that ever signed checkpoints of these logs, the newest first: the same keys, each under the log's name. */

@@ -183,7 +183,9 @@ const verifierKey = z
 const publishedKey = z.strictObject({
   key: verifierKey,
   signs_from: instantShape("Signs from here on"),
-  signs_until: instantShape("Signs until here; null for the newest").nullable(),
+  signs_until: instantShape(
+    "Signs until here, and up to two seconds longer while processes catch up; null for the newest",
+  ).nullable(),
 });
 const publishedKeys = z.array(publishedKey).min(1).max(MAX_KEYS);
 export const keysShape = z.strictObject({

@@ -8,13 +8,13 @@ import { askedOf, filterOf, type Filter } from "../filters.ts";
 import { followLog } from "../follow.ts";
 import { formats, type Sender } from "../formats.ts";
 import { readPageNow } from "../log-pages.ts";
-import { logKeyOf } from "../log-key.ts";
+import { signingKeyOf } from "../log-key.ts";
 import { provedLines } from "../proved-export.ts";
 import type { Reading } from "../reading.ts";
 import { recordOf } from "../record.ts";
 import type { ExportQuery } from "../schema.ts";
 import { TreeReader } from "../../tlog/tree-reader.ts";
-import { checkpointOf, tileOf } from "./log.ts";
+import { checkpointOf, notSigned, tileOf } from "./log.ts";
 
 const PAGE_RECORDS = 500;
 const MAX_FOLLOWERS_A_TOKEN = 4;
@@ -115,12 +115,16 @@ async function* linesOf(call: Call, reading: Reading, { query, filter, from }: W
   }
 }
 
-/** All proofs refer to the checkpoint that is the newest one now. */
+/**
+ * All proofs refer to the checkpoint that is the newest one now. Right after a rotation it may be of a key that has ended:
+ * the record of this very reading brings the next one.
+ */
 async function provedOf(call: Call, { query, filter, from }: Wish): Promise<AsyncGenerator<string>> {
   const { db } = call.services;
   const { tenantId } = call.caller;
   const { note, size } = await call.read((tx) => checkpointOf(tx, tenantId, "audit"));
-  const key = await logKeyOf(call.services, tenantId, { log: "audit", note });
+  const key = await signingKeyOf(call.services, tenantId, note);
+  if (key === null) throw notSigned("The next checkpoint, by a key that signs now, is there within a second or two.");
   const until = Number(size);
   const tree = new TreeReader((level, index) =>
     db.tenant(tenantId, (tx) => tileOf(tx, tenantId, { log: "audit", level, index })),

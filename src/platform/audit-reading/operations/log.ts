@@ -78,9 +78,11 @@ function inside<T>(call: Call, log: LogName, work: (tx: Tx, wall: string) => Pro
 export async function checkpointOf(tx: Tx, tenantId: string, log: LogName): Promise<CheckpointRow> {
   const row = await findCheckpoint(tx, tenantId, log);
   if (row !== null) return row;
-  throw auditReadingError("audit_not_signed", "The first checkpoint is signed within a second or two.", {
-    retryAfterSeconds: 1,
-  });
+  throw notSigned("The first checkpoint is signed within a second or two.");
+}
+
+export function notSigned(detail: string): Error {
+  return auditReadingError("audit_not_signed", detail, { retryAfterSeconds: 1 });
 }
 
 export function treeOf(tx: Tx, tenantId: string, log: LogName): TreeReader {
