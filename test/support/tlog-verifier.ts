@@ -17,34 +17,28 @@ function sha256(...parts: readonly Uint8Array[]): Buffer {
 export const hashOfLeaf = (entry: Uint8Array): Buffer => sha256(Buffer.from([0x00]), entry);
 const hashOfNode = (left: Uint8Array, right: Uint8Array): Buffer => sha256(Buffer.from([0x01]), left, right);
 
-/** RFC 6962, section 2.1, word by word: k is the largest power of two smaller than n. */
-export function rootOfLeaves(leaves: readonly Buffer[], start = 0, end = leaves.length): Buffer {
-  if (end - start === 0) return sha256();
+/** RFC 6962, section 2.1, word by word: k is the largest power of two smaller than n. `known` remembers whole subtrees. */
+function rootBetween(leaves: readonly Buffer[], start: number, end: number, known?: Map<string, Buffer>): Buffer {
   const only = leaves[start];
-  if (end - start === 1 && only !== undefined) return only;
+  if (end > leaves.length || only === undefined) throw new Error("the log is smaller than that");
+  if (end - start === 1) return only;
+  const found = known?.get(`${start}/${end}`);
+  if (found !== undefined) return found;
   let k = 1;
   while (k * 2 < end - start) k *= 2;
-  return hashOfNode(rootOfLeaves(leaves, start, start + k), rootOfLeaves(leaves, start + k, end));
+  const made = hashOfNode(rootBetween(leaves, start, start + k, known), rootBetween(leaves, start + k, end, known));
+  if (k * 2 === end - start) known?.set(`${start}/${end}`, made);
+  return made;
+}
+
+export function rootOfLeaves(leaves: readonly Buffer[]): Buffer {
+  return leaves.length === 0 ? sha256() : rootBetween(leaves, 0, leaves.length);
 }
 
 /** The roots of a log's first leaves, each subtree hashed once: for looking at many sizes of one log. */
 export function rootReader(leaves: readonly Buffer[]): (size: number) => Buffer {
   const known = new Map<string, Buffer>();
-  const rootOf = (start: number, end: number): Buffer => {
-    const only = leaves[start];
-    if (end - start === 1) {
-      if (only === undefined) throw new Error("the log is smaller than that");
-      return only;
-    }
-    const found = known.get(`${start}/${end}`);
-    if (found !== undefined) return found;
-    let k = 1;
-    while (k * 2 < end - start) k *= 2;
-    const made = hashOfNode(rootOf(start, start + k), rootOf(start + k, end));
-    if (k * 2 === end - start) known.set(`${start}/${end}`, made);
-    return made;
-  };
-  return (size) => (size === 0 ? sha256() : rootOf(0, size));
+  return (size) => (size === 0 ? sha256() : rootBetween(leaves, 0, size, known));
 }
 
 export function readKey(text: string): Verifier {

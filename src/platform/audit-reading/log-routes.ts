@@ -2,7 +2,8 @@ import { routeFor, type RawAnswer, type Route } from "../http/route.ts";
 import type { Call } from "../product.ts";
 import { auditReadingErrors as errors } from "./errors.ts";
 import { getCheckpoint, getConsistency, getEntries, getLogKeys, getTile } from "./operations/log.ts";
-import { getTopProof, proofText } from "./operations/proofs.ts";
+import { getTopProof } from "./operations/proofs.ts";
+import { json, text } from "./raw-answers.ts";
 import type { At, Reading } from "./reading.ts";
 import { consistencyQuery, consistencyShape, entriesParams, keysShape, tileParams, topProofQuery } from "./schema.ts";
 import type { LogName } from "../audit/store/tree.ts";
@@ -137,7 +138,7 @@ function topProofRoute(reading: Reading, at: At): Route<Call> {
     errors: [errors.audit_checkpoint_not_found, errors.audit_checkpoint_pending],
     async handle(call, { query }) {
       const proof = await getTopProof(call, query.size);
-      return query.format === "tlog" ? text(proofText({ ...proof, checkpoint: proof.top_checkpoint })) : json(proof);
+      return query.format === "tlog" ? text(proof.text) : json(proof.view);
     },
   });
 }
@@ -154,14 +155,6 @@ function keysRoute(reading: Reading, at: At): Route<Call> {
     errors: [],
     handle: (call) => getLogKeys(call),
   });
-}
-
-function text(body: string): RawAnswer {
-  return { status: 200, headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }, body };
-}
-
-function json(body: unknown): RawAnswer {
-  return { status: 200, headers: { "content-type": "application/json; charset=utf-8" }, body: JSON.stringify(body) };
 }
 
 function bytes(body: Buffer): RawAnswer {

@@ -6,7 +6,8 @@ import { auditReadingErrors as errors } from "./errors.ts";
 import * as examples from "./examples.ts";
 import { exportAudit, type Exported } from "./operations/exports.ts";
 import { getAuditRecord, listAuditRecords } from "./operations/records.ts";
-import { getAuditProof, proofText } from "./operations/proofs.ts";
+import { getAuditProof } from "./operations/proofs.ts";
+import { json, text } from "./raw-answers.ts";
 import { logRoutes } from "./log-routes.ts";
 import type { At, Reading } from "./reading.ts";
 import { streamRoutes } from "./stream-routes.ts";
@@ -120,9 +121,7 @@ function proofRoute(reading: Reading, at: At): Route<Call> {
     errors: [errors.audit_record_not_found, errors.audit_record_pending, errors.audit_not_signed],
     async handle(call, { params, query }) {
       const proof = await getAuditProof(call, params.id);
-      return query.format === "tlog"
-        ? { status: 200, headers: { "content-type": "text/plain; charset=utf-8" }, body: proofText(proof) }
-        : { status: 200, headers: { "content-type": "application/json; charset=utf-8" }, body: JSON.stringify(proof) };
+      return query.format === "tlog" ? text(proof.text) : json(proof.view);
     },
   });
 }

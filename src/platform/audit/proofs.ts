@@ -82,9 +82,16 @@ export async function proveCheckpoint(
 
 /** Reads the tree of a log within a transaction. */
 export function treeOf(tx: Tx, tenantId: string, log: LogName): TreeReader {
-  return new TreeReader(async (level, index) => {
-    const hashes = await findTile(tx, tenantId, { log, level, index });
-    if (hashes === null) throw new Error(`tile ${level}/${index} of the log ${log} is missing`);
-    return hashes;
-  });
+  return new TreeReader((level, index) => tileOf(tx, tenantId, { log, level, index }));
+}
+
+/** A tile that a signed tree needs is there. */
+export async function tileOf(
+  tx: Tx,
+  tenantId: string,
+  tile: { log: LogName; level: number; index: number },
+): Promise<Buffer> {
+  const hashes = await findTile(tx, tenantId, tile);
+  if (hashes === null) throw new Error(`tile ${tile.level}/${tile.index} of the log ${tile.log} is missing`);
+  return hashes;
 }

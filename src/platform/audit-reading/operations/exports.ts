@@ -1,5 +1,6 @@
 import { Readable } from "node:stream";
 import { recordAudit } from "../../audit/audit.ts";
+import { tileOf } from "../../audit/proofs.ts";
 import { actorOf } from "../../credentials/operations.ts";
 import { platformError } from "../../errors/platform-errors.ts";
 import type { Call } from "../../product.ts";
@@ -14,7 +15,7 @@ import type { Reading } from "../reading.ts";
 import { recordOf } from "../record.ts";
 import type { ExportQuery } from "../schema.ts";
 import { TreeReader } from "../../tlog/tree-reader.ts";
-import { checkpointOf, notSigned, tileOf } from "./log.ts";
+import { checkpointOf, notSigned } from "./log.ts";
 
 const PAGE_RECORDS = 500;
 const MAX_FOLLOWERS_A_TOKEN = 4;

@@ -5,11 +5,11 @@ import type { Call } from "../../product.ts";
 import { auditReadingError } from "../errors.ts";
 import { publishedKeysOf } from "../log-key.ts";
 import type { LogKeysView } from "../schema.ts";
+import { treeOf } from "../../audit/proofs.ts";
 import { listTopEntries } from "../../audit/store/queue.ts";
 import { findCheckpoint, findTile, listEntries, type CheckpointRow, type LogName } from "../../audit/store/tree.ts";
 import { HASH_BYTES, TILE_HASHES } from "../../tlog/merkle.ts";
 import { readTilePath, type TileName } from "../../tlog/tile-path.ts";
-import { TreeReader } from "../../tlog/tree-reader.ts";
 
 /** An entry stands behind its length in two bytes. */
 const LENGTH_BYTES = 2;
@@ -83,21 +83,6 @@ export async function checkpointOf(tx: Tx, tenantId: string, log: LogName): Prom
 
 export function notSigned(detail: string): Error {
   return auditReadingError("audit_not_signed", detail, { retryAfterSeconds: 1 });
-}
-
-export function treeOf(tx: Tx, tenantId: string, log: LogName): TreeReader {
-  return new TreeReader((level, index) => tileOf(tx, tenantId, { log, level, index }));
-}
-
-/** A tile that a signed tree needs is there. */
-export async function tileOf(
-  tx: Tx,
-  tenantId: string,
-  tile: { log: LogName; level: number; index: number },
-): Promise<Buffer> {
-  const hashes = await findTile(tx, tenantId, tile);
-  if (hashes === null) throw new Error(`tile ${tile.level}/${tile.index} of the log ${tile.log} is missing`);
-  return hashes;
 }
 
 function nameOf(path: string): TileName {

@@ -1,42 +1,42 @@
 import { logVerifierKey } from "../../audit/log-key.ts";
-import { proveCheckpoint } from "../../audit/proofs.ts";
+import { proveCheckpoint, proveEventIn } from "../../audit/proofs.ts";
 import { findCheckpointOfSize } from "../../audit/store/tree.ts";
 import { SERVER_TENANT } from "../../keys/keyring.ts";
 import type { Call } from "../../product.ts";
 import { auditReadingError } from "../errors.ts";
 import type { ProofView, TopProofView } from "../schema.ts";
 import { findRecord } from "../store/log.ts";
-import { checkpointOf, treeOf } from "./log.ts";
+import { checkpointOf } from "./log.ts";
 import { notFound, pending } from "./records.ts";
 
-const PROOF_HEADER = "c2sp.org/tlog-proof@v1";
+/** A proof in both forms: as the API shows it, and as C2SP tlog-proof. */
+type Shown<View> = { readonly view: View; readonly text: string };
 
 /** All that is needed to check one record alone: its text and salt, the way to the root, and the signed root. */
-export async function getAuditProof(call: Call, id: string): Promise<ProofView> {
+export async function getAuditProof(call: Call, id: string): Promise<Shown<ProofView>> {
   const { tenantId } = call.caller;
   const row = await call.read((tx) => findRecord(tx, tenantId, id));
   if (row === null) throw notFound(id);
   if (row.index === null) throw pending(id);
-  const index = Number(row.index);
-  const proof = await call.read(async (tx) => {
-    const checkpoint = await checkpointOf(tx, tenantId, "audit");
-    if (index >= Number(checkpoint.size)) throw pending(id);
-    const path = await treeOf(tx, tenantId, "audit").inclusionPath(index, Number(checkpoint.size));
-    return {
-      index,
-      leaf_hash: row.leaf_hash.toString("hex"),
-      salt: row.salt.toString("base64"),
-      event: row.event,
-      path: path.map((hash) => hash.toString("base64")),
-      checkpoint: checkpoint.note,
-    };
-  });
-  const key = await logVerifierKey(call.services, { tenantId, log: "audit", note: proof.checkpoint });
-  return { ...proof, key };
+  const proof = await call.read(async (tx) =>
+    proveEventIn(tx, tenantId, id, await checkpointOf(tx, tenantId, "audit")),
+  );
+  if (proof === null) throw pending(id);
+  const { index, event, checkpoint } = proof;
+  const view = {
+    index,
+    leaf_hash: proof.leafHash.toString("hex"),
+    salt: proof.salt.toString("base64"),
+    event,
+    path: proof.path.map((hash) => hash.toString("base64")),
+    checkpoint,
+    key: await logVerifierKey(call.services, { tenantId, log: "audit", note: checkpoint }),
+  };
+  return { view, text: proof.proofText };
 }
 
 /** That the log above holds the organisation's checkpoint of a size, with that checkpoint itself. */
-export async function getTopProof(call: Call, size: number): Promise<TopProofView> {
+export async function getTopProof(call: Call, size: number): Promise<Shown<TopProofView>> {
   const { tenantId } = call.caller;
   const own = await call.read((tx) => findCheckpointOfSize(tx, tenantId, "audit", size));
   if (own === null) {
@@ -49,7 +49,7 @@ export async function getTopProof(call: Call, size: number): Promise<TopProofVie
     });
   }
   const key = await logVerifierKey(call.services, { tenantId: SERVER_TENANT, log: "top", note: proof.checkpoint });
-  return {
+  const view = {
     size,
     checkpoint: own.note,
     entry: proof.entry.toString("base64"),
@@ -58,9 +58,5 @@ export async function getTopProof(call: Call, size: number): Promise<TopProofVie
     top_checkpoint: proof.checkpoint,
     key,
   };
-}
-
-/** C2SP tlog-proof: a header, the index, the hashes of the path, an empty line, the checkpoint. */
-export function proofText(proof: Pick<ProofView, "index" | "path" | "checkpoint">): string {
-  return [PROOF_HEADER, `index ${proof.index}`, ...proof.path, "", proof.checkpoint].join("\n");
+  return { view, text: proof.proofText };
 }
