@@ -111,10 +111,12 @@ async function lookInto(dataDirectory: string): Promise<Look> {
   const behind =
     (tenantId: string): Query =>
     async (text, values) => {
-      await client.query("select set_config('tabellion.tenant_id', $1, false)", [tenantId]);
+      await client.query("select set_config('tabellion.tenant_id', $1, true)", [tenantId]);
       return (await client.query(text, [...values])).rows;
     };
   try {
+    // One snapshot of all: what is written meanwhile is in none of the parts.
+    await client.query("begin isolation level repeatable read, read only");
     const { rows: tenants } = await client.query<{ id: string }>("select id from platform.tenants");
     const [{ id } = { id: "" }] = tenants;
     const everywhere: Query = async (text, values) => {
@@ -123,7 +125,6 @@ async function lookInto(dataDirectory: string): Promise<Look> {
         rows.push(...(await behind(tenantId)(text, values)));
       return rows;
     };
-    // Counted first: what is read after it has its place.
     const [queues] = await behind("server")(
       `select (select count(*) from platform.audit_queue) + (select count(*) from platform.top_queue) as waiting`,
       [],
