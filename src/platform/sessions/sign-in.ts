@@ -9,7 +9,7 @@ import { spendCode } from "../members/operations/codes.ts";
 import { ownAccount } from "../members/operations/passwords.ts";
 import type { PasswordHasher } from "../members/password.ts";
 import type { RoleScopes } from "../members/roles.ts";
-import { findMember, listPlaces, updatePassword } from "../members/store/members.ts";
+import { findMember, listPlaces, lockMember, updatePasswordHash } from "../members/store/members.ts";
 import type { Throttle } from "../members/throttle.ts";
 import type { Call, OpenCall } from "../product.ts";
 import type { AccessTokens } from "./access-token.ts";
@@ -46,24 +46,27 @@ export async function logIn(
   const place = places.length === 1 ? places[0] : undefined;
   const found = await memberAt(call, place?.tenant_id ?? SERVER_TENANT, place?.member_id ?? "nobody");
   const checked = await tools.hasher.verify(request.password, found?.row.password ?? null);
-  if (found === null || !checked.isRight || found.row.state !== "active") {
-    await recordRefusal(call, "platform.logIn", found);
-    throw sessionError(
-      "login_failed",
-      "Address or password is wrong. An address of several organisations names one by tenant_id.",
-    );
-  }
+  if (found === null || !checked.isRight || found.row.state !== "active") throw await refused(call, found);
   const { row, tenantId } = found;
   if (checked.isOutdated) await hashAgain(call, tools, found, request.password);
   if (row.totp_confirmed_at !== null) {
-    const version = checked.isOutdated ? row.version + 1 : row.version;
-    const token = secondStepToken(keyring, { tenantId, memberId: row.id, version }, call.now);
+    const token = secondStepToken(keyring, { tenantId, memberId: row.id, version: row.version }, call.now);
     return { mfa_required: true, mfa_token: token, expires_in: SECOND_STEP_SECONDS };
   }
-  const started = await db.tenant(tenantId, (tx) =>
-    start(tx, call, found, { action: "platform.logIn", by: "password" }),
-  );
+  const started = await db.tenant(tenantId, async (tx) => {
+    const isProved = (await lockProved(tx, found)) !== null;
+    return isProved ? start(tx, call, found, { action: "platform.logIn", by: "password" }) : null;
+  });
+  if (started === null) throw await refused(call, found);
   return tokensOf(tools, started, row, call.now);
+}
+
+async function refused(call: OpenCall, found: Found | null): Promise<Error> {
+  await recordRefusal(call, "platform.logIn", found);
+  return sessionError(
+    "login_failed",
+    "Address or password is wrong. An address of several organisations names one by tenant_id.",
+  );
 }
 
 /** The second half of a sign-in: a code, taken once. */
@@ -77,11 +80,11 @@ export async function logInByCode(
   if (step === null) throw sessionError("login_failed", "The sign-in took too long; begin again.");
   await tools.throttle.proof(step.memberId);
   const found = await memberAt(call, step.tenantId, step.memberId);
-  if (found === null || found.row.state !== "active" || found.row.version !== step.version) {
-    throw sessionError("login_failed", "The account changed meanwhile; begin again.");
-  }
-  const { keys, row } = found;
+  if (found === null || found.row.state !== "active" || found.row.version !== step.version) throw changedMeanwhile();
+  const { keys } = found;
   const started = await db.tenant(step.tenantId, async (tx) => {
+    const row = await lockProved(tx, found);
+    if (row === null) throw changedMeanwhile();
     const how = await spendCode(tx, row, request.code, { keyring, keys, now: call.now });
     return how === null ? null : start(tx, call, found, { action: "platform.logInByCode", by: how });
   });
@@ -89,7 +92,11 @@ export async function logInByCode(
     await recordRefusal(call, "platform.logInByCode", found);
     throw sessionError("code_failed", "The code is wrong or was used.");
   }
-  return tokensOf(tools, started, row, call.now);
+  return tokensOf(tools, started, found.row, call.now);
+}
+
+function changedMeanwhile(): Error {
+  return sessionError("login_failed", "The account changed meanwhile; begin again.");
 }
 
 /** Spends a refresh token. A member who was suspended or removed gets nothing, and the session ends. */
@@ -159,6 +166,17 @@ async function memberAt(call: OpenCall, tenantId: string, memberId: string): Pro
   }
 }
 
+/**
+ * The member, held to the end of `tx`, as long as the account is the one that was proved: else null. Between the proof
+ * and here the password may have been changed, or the member suspended, and what ended their sessions did not see the
+ * one that is about to begin.
+ */
+async function lockProved(tx: Tx, { tenantId, row: proved }: Found): Promise<MemberRow | null> {
+  const row = await lockMember(tx, tenantId, proved.id);
+  return row !== null && row.state === "active" && row.version === proved.version ? row : null;
+}
+
+/** Only for a member whom `lockProved` holds. */
 async function start(
   tx: Tx,
   call: OpenCall,
@@ -200,8 +218,8 @@ async function recordRefusal(call: OpenCall, action: string, found: Found | null
 async function hashAgain(call: OpenCall, tools: SignInTools, found: Found, password: string): Promise<void> {
   const { tenantId, row } = found;
   const hashed = await tools.hasher.hash(password);
-  const change = { id: row.id, password: hashed, version: row.version, now: call.now };
-  await call.services.db.tenant(tenantId, (tx) => updatePassword(tx, tenantId, change));
+  const change = { id: row.id, password: hashed, version: row.version };
+  await call.services.db.tenant(tenantId, (tx) => updatePasswordHash(tx, tenantId, change));
 }
 
 async function tokensOf(

@@ -106,6 +106,21 @@ export async function updatePassword(
      where tenant_id = ${tenantId} and id = ${change.id} and version = ${change.version}`);
 }
 
+/**
+ * The same password, hashed at today's cost: `version` stays, so that sign-ins under way go on. Zero rows: the member is
+ * gone, or changed since it was read.
+ */
+export async function updatePasswordHash(
+  tx: Tx,
+  tenantId: string,
+  change: { id: string; password: string; version: number },
+): Promise<number> {
+  return tx.run(sql`
+    update platform.members
+       set password = ${change.password}
+     where tenant_id = ${tenantId} and id = ${change.id} and version = ${change.version}`);
+}
+
 /** Zero rows: the member is gone, or changed since it was read. `sealed` null turns one-time codes off. */
 export async function updateTotp(
   tx: Tx,
