@@ -6,7 +6,7 @@ import type { Database, Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import { createKeyring, SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import type { Call, CallingMember, OpenCall, Services } from "../product.ts";
-import { createTenant } from "../tenants/operations.ts";
+import { createTenant, deleteTenant } from "../tenants/operations.ts";
 import { addressHash, linkHash, newLinkToken, sealText } from "./member.ts";
 import { createPasswordRules } from "./password-rules.ts";
 import { createPasswordHasher } from "./password.ts";
@@ -48,11 +48,15 @@ export class World {
     return (await this.dbs[0].tenant(SERVER_TENANT, (tx) => createTenant(tx, this.keyring, order))).id;
   }
 
-  /** A member whose password is `PASSWORD`. */
-  async member(tenantId: string, role: MemberRole = "owner"): Promise<{ memberId: string; email: string }> {
+  /** A member whose password is `PASSWORD`, with an address of their own or the given one. */
+  async member(
+    tenantId: string,
+    role: MemberRole = "owner",
+    address?: string,
+  ): Promise<{ memberId: string; email: string }> {
     const now = this.clock.now();
     const memberId = newId("mem", now);
-    const email = `${memberId}@example.org`;
+    const email = address ?? `${memberId}@example.org`;
     const keys = await this.keyring.of(tenantId);
     const password = await this.hasher.hash(PASSWORD);
     const sealed = {
@@ -64,6 +68,10 @@ export class World {
       await insertMember(tx, tenantId, { id: memberId, ...sealed, role, locale: "en", password, now });
     });
     return { memberId, email };
+  }
+
+  async shred(tenantId: string): Promise<void> {
+    await this.dbs[0].tenant(tenantId, (tx) => deleteTenant(tx, this.keyring, tenantId, this.clock.now()));
   }
 
   /** A request of nobody who is known, to the first or second process. */

@@ -149,6 +149,18 @@ describe("signing in while strangers flood the account", () => {
     assert.equal(await knownOf(memberId), 0);
   });
 
+  test("an address names its organisation only where several live, however many were shredded", async () => {
+    const email = "notary@example.org";
+    const places = [await world.tenant(), await world.tenant(), await world.tenant(), await world.tenant()];
+    for (const place of places) await world.member(place, "owner", email);
+    assert.equal(await attempt(email, HOME, PASSWORD), "login_failed");
+    const [living = ""] = places.splice(1, 1);
+    for (const place of places) await world.shred(place);
+    assert.equal(await attempt(email, HOME, PASSWORD), "ok");
+    await world.shred(living);
+    assert.equal(await attempt(email, HOME, PASSWORD), "login_failed");
+  });
+
   test("while what is known cannot be read nobody signs in", async () => {
     const { email } = await world.member(tenantId);
     const url = world.database.superUrl;

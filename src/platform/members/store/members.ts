@@ -6,14 +6,15 @@ import type { MemberRole, MemberState } from "../roles.ts";
 
 export type DirectoryPlace = { tenant_id: string; member_id: string };
 
-/** Two are enough to know that there is more than one. */
+/** Where an address belongs to a member, in living organisations; nobody is in a thousand. */
 export async function listPlaces(tx: Tx, addressHash: Buffer, tenantId: string | null): Promise<DirectoryPlace[]> {
   return tx.many(sql<DirectoryPlace>`
-    select tenant_id, member_id
-      from platform.member_directory
-     where address_hash = ${addressHash} and (${tenantId}::text is null or tenant_id = ${tenantId})
-     order by tenant_id
-     limit 2`);
+    select d.tenant_id, d.member_id
+      from platform.member_directory d
+      join platform.tenants t on t.id = d.tenant_id and t.deleted_at is null
+     where d.address_hash = ${addressHash} and (${tenantId}::text is null or d.tenant_id = ${tenantId})
+     order by d.tenant_id
+     limit 1000`);
 }
 
 /** Zero rows: the address belongs to a member of this organisation already. */
