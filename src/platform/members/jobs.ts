@@ -1,13 +1,27 @@
 import { z } from "zod";
 import { job, type JobDefinition } from "../jobs/jobs.ts";
 import type { Services } from "../product.ts";
-import { RESET_JOB, sendReset } from "./operations/passwords.ts";
+import {
+  mailReset,
+  RESET_ATTEMPTS,
+  RESET_JOB,
+  RESET_MAIL_ATTEMPTS,
+  RESET_MAIL_JOB,
+  sendReset,
+} from "./operations/passwords.ts";
 import { sweepMembers } from "./operations/sweep.ts";
 import { DISABLED_WEBHOOK_JOB, mailDisabledWebhook } from "./operations/webhook-mails.ts";
 
-const payload = z.strictObject({
+const resetPayload = z.strictObject({
   addressHash: z.string().regex(/^[0-9a-f]{64}$/),
   tenantId: z.string().max(64).nullable(),
+  expiresAt: z.iso.datetime(),
+});
+
+const resetMailPayload = z.strictObject({
+  tenantId: z.string().max(64),
+  memberId: z.string().max(64),
+  expiresAt: z.iso.datetime(),
 });
 
 const disabledPayload = z.strictObject({
@@ -28,9 +42,15 @@ export function memberJobs(services: Services): JobDefinition[] {
     }),
     job({
       name: RESET_JOB,
-      payload,
-      maxAttempts: 5,
-      handle: (given) => sendReset(services, given, services.clock.now()),
+      payload: resetPayload,
+      maxAttempts: RESET_ATTEMPTS,
+      handle: (given) => sendReset(services, given),
+    }),
+    job({
+      name: RESET_MAIL_JOB,
+      payload: resetMailPayload,
+      maxAttempts: RESET_MAIL_ATTEMPTS,
+      handle: (given) => mailReset(services, given, services.clock.now()),
     }),
     job({
       name: DISABLED_WEBHOOK_JOB,

@@ -1,5 +1,5 @@
 import { mailLayout } from "../notify/layout.ts";
-import type { NewMail } from "../notify/notify.ts";
+import type { NewMail, OwnHour } from "../notify/notify.ts";
 import type { MemberLocale } from "./member.ts";
 
 type Words = Readonly<
@@ -39,6 +39,9 @@ const words: Readonly<Record<MemberLocale, Words>> = {
   },
 };
 
+/** Resets have an hour of their own: whoever is locked out does not wait for what their organisation mails. */
+export const RESET_HOUR: OwnHour = { key: "password-reset", limit: 1_000 };
+
 /** A mail with a link, ready to be sent. */
 export function linkMail(
   kind: "invitation" | "reset",
@@ -52,8 +55,10 @@ export function linkMail(
     action: { label, url },
     footer,
   });
-  const purpose = kind === "invitation" ? "platform.memberInvitation" : "platform.passwordReset";
-  return { to, locale, subject: title, text: layout.text, html: layout.html, purpose, at, expiresAt };
+  const mailed = { to, locale, subject: title, text: layout.text, html: layout.html, at, expiresAt };
+  return kind === "invitation"
+    ? { ...mailed, purpose: "platform.memberInvitation" }
+    : { ...mailed, purpose: "platform.passwordReset", hour: RESET_HOUR };
 }
 
 const disabledWords = {

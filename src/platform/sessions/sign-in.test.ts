@@ -5,8 +5,8 @@ import { look } from "../../../test/support/secufile-client.ts";
 import { AppError } from "../errors/errors.ts";
 import { MAX_KNOWN_ADDRESSES } from "../members/known-address.ts";
 import { removeMember } from "../members/operations/members.ts";
-import { completeReset, requestReset, sendReset } from "../members/operations/passwords.ts";
-import { addressHash, sealText } from "../members/member.ts";
+import { completeReset, mailReset, requestReset } from "../members/operations/passwords.ts";
+import { sealText } from "../members/member.ts";
 import type { RoleScopes } from "../members/roles.ts";
 import { updateTotp, updateTotpConfirmed } from "../members/store/members.ts";
 import { PASSWORD, World } from "../members/test-world.ts";
@@ -121,9 +121,9 @@ describe("signing in while strangers flood the account", () => {
     const [tools] = processes;
     assert.ok(tools !== undefined);
     await requestReset(call, tools.throttle, { email });
-    const payload = { addressHash: addressHash(world.keyring, email).toString("hex"), tenantId: null };
     const { keyring } = world;
-    await sendReset({ db: world.dbs[0], keyring, publicUrl: () => "" }, payload, call.now);
+    const target = { tenantId, memberId, expiresAt: "2026-11-26T09:00:00Z" };
+    await mailReset({ db: world.dbs[0], keyring, publicUrl: () => "" }, target, call.now);
     const password = "another lamp by another window";
     await completeReset(
       call,

@@ -18,7 +18,13 @@ import type { Throttle } from "../throttle.ts";
 import { openLink } from "./invitations.ts";
 
 export const RESET_JOB = "platform.sendPasswordReset";
+export const RESET_MAIL_JOB = "platform.mailPasswordReset";
+export const RESET_ATTEMPTS = 5;
+/** The ninth comes 78 minutes after the first, the tenth more than two hours later: they outlast a full hour of mails. */
+export const RESET_MAIL_ATTEMPTS = 10;
 const RESET_MS = 3600 * 1000;
+/** Whoever asked does not wait longer for a mail; by then they asked again. */
+const RESET_AWAITED_MS = 4 * 3600 * 1000;
 
 export type PasswordTools = {
   readonly hasher: PasswordHasher;
@@ -35,25 +41,45 @@ export async function requestReset(
 ): Promise<void> {
   const hash = addressHash(call.services.keyring, request.email);
   await throttle.mail({ accountHash: hash, remoteAddress: call.remoteAddress });
-  const payload = { addressHash: hash.toString("hex"), tenantId: request.tenant_id ?? null };
-  await call.services.db.directory((tx) => enqueueJob(tx, { name: RESET_JOB, payload, maxAttempts: 5 }));
+  const expiresAt = new Date(call.now.getTime() + RESET_AWAITED_MS).toISOString();
+  const payload = { addressHash: hash.toString("hex"), tenantId: request.tenant_id ?? null, expiresAt };
+  const job = { name: RESET_JOB, payload, maxAttempts: RESET_ATTEMPTS };
+  await call.services.db.directory((tx) => enqueueJob(tx, job));
 }
 
 type SendTools = { readonly db: Database; readonly keyring: Keyring; publicUrl(): string };
 
-/** Mails a link to every account that the address has; links from before end. */
+/**
+ * A job for every account that the address has, all or none: each is tried by itself, so that one that has to wait makes
+ * no other be mailed again. A later request takes the place of one that still waits.
+ */
 export async function sendReset(
+  { db }: Pick<SendTools, "db">,
+  request: { addressHash: string; tenantId: string | null; expiresAt: string },
+): Promise<void> {
+  const hash = Buffer.from(request.addressHash, "hex");
+  const { expiresAt } = request;
+  await db.directory(async (tx) => {
+    for (const { tenant_id: tenantId, member_id: memberId } of await listPlaces(tx, hash, request.tenantId)) {
+      const payload = { tenantId, memberId, expiresAt };
+      const key = `${RESET_MAIL_JOB}:${tenantId}:${memberId}`;
+      await enqueueJob(tx, { name: RESET_MAIL_JOB, payload, key, maxAttempts: RESET_MAIL_ATTEMPTS });
+    }
+  });
+}
+
+/** Mails a link to one account; links from before end with it, or stay when it cannot be sent. */
+export async function mailReset(
   tools: SendTools,
-  payload: { addressHash: string; tenantId: string | null },
+  request: { tenantId: string; memberId: string; expiresAt: string },
   now: Date,
 ): Promise<void> {
-  const { db } = tools;
-  const hash = Buffer.from(payload.addressHash, "hex");
-  for (const place of await db.directory((tx) => listPlaces(tx, hash, payload.tenantId))) {
-    await sendTo(tools, { tenantId: place.tenant_id, memberId: place.member_id, now }).catch((error: unknown) => {
-      if (!(error instanceof TenantShreddedError)) throw error;
-    });
-  }
+  if (new Date(request.expiresAt) <= now) return;
+  const { tenantId, memberId } = request;
+  await sendTo(tools, { tenantId, memberId, now }).catch((error: unknown) => {
+    // Shredded meanwhile: nobody is left.
+    if (!(error instanceof TenantShreddedError)) throw error;
+  });
 }
 
 async function sendTo(tools: SendTools, target: { tenantId: string; memberId: string; now: Date }): Promise<void> {
