@@ -16,8 +16,13 @@ export type Throttle = {
    * elsewhere holds back strangers alone.
    */
   signIn(attempt: { accountHash: Buffer; remoteAddress: string }): Promise<void>;
-  /** One password or code of a member who is known: signed in, or past the password. */
+  /** One password or code of a member who is signed in. */
   proof(memberId: string): Promise<void>;
+  /**
+   * One code of somebody past the password. The day's count is of the account as it was then: whoever knows an old
+   * password uses up nothing of a member who chose another one.
+   */
+  secondStep(step: { readonly memberId: string; readonly version: number }): Promise<void>;
   /** One mail that somebody who is not known asks for. */
   mail(request: { accountHash: Buffer; remoteAddress: string }): Promise<void>;
 };
@@ -28,6 +33,10 @@ export const SIGN_IN_LIMITS = {
   strangersToAccount: { limit: 40, windowSeconds: 900 },
   allStrangers: { limit: 1_200, windowSeconds: 60 },
   proof: { limit: 10, windowSeconds: 900 },
+  // Eight hours of work, with a proof each five minutes.
+  proofADay: { limit: 100, windowSeconds: 86_400 },
+  // 1,500 in a month, each right by chance three times in a million: 0.45 %.
+  secondStepADay: { limit: 50, windowSeconds: 86_400 },
   mailAccount: { limit: 3, windowSeconds: 3_600 },
   mailAddress: { limit: 30, windowSeconds: 3_600 },
 } as const;
@@ -60,7 +69,16 @@ export function createThrottle(options: { db: Database; clock: Clock; log: Log; 
         { key: "all:sign-in", ...SIGN_IN_LIMITS.allStrangers },
       ]);
     },
-    proof: (memberId) => take([{ key: `member:proof:${memberId}`, ...SIGN_IN_LIMITS.proof }]),
+    proof: (memberId) =>
+      take([
+        { key: `member:proof:${memberId}`, ...SIGN_IN_LIMITS.proof },
+        { key: `member:proof:${memberId}`, ...SIGN_IN_LIMITS.proofADay },
+      ]),
+    secondStep: ({ memberId, version }) =>
+      take([
+        { key: `member:proof:${memberId}`, ...SIGN_IN_LIMITS.proof },
+        { key: `member:second-step:${memberId}:${version}`, ...SIGN_IN_LIMITS.secondStepADay },
+      ]),
     mail: ({ accountHash, remoteAddress }) =>
       take([
         { key: address(remoteAddress, "member-mail"), ...SIGN_IN_LIMITS.mailAddress },

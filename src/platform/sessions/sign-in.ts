@@ -78,7 +78,7 @@ export async function logInByCode(
   const { keyring, db } = call.services;
   const step = readSecondStep(keyring, request.mfa_token, call.now);
   if (step === null) throw sessionError("login_failed", "The sign-in took too long; begin again.");
-  await tools.throttle.proof(step.memberId);
+  await tools.throttle.secondStep(step);
   const found = await memberAt(call, step.tenantId, step.memberId);
   if (found === null || found.row.state !== "active" || found.row.version !== step.version) throw changedMeanwhile();
   const { keys } = found;
