@@ -124,7 +124,11 @@ describe("members, on two processes", () => {
     assert.match(french.text, /Accepter l’invitation/);
     assert.match(french.headers.get("content-security-policy") ?? "", /default-src 'none'/);
     assert.equal(/<script/i.test(french.text), false);
-    const short = await visitor.send(`/invite/${token}`, { name: "Élise <b>", password: "short" });
+    // As mail programs make of it.
+    const followed = await visitor.look(`/invite/${token}?lang=fr&lang=en&utm_source=mail&fbclid=1&lang=xx`);
+    assert.equal(followed.status, 200);
+    assert.match(followed.text, /<html lang="fr">/);
+    const short = await visitor.send(`/invite/${token}?utm_source=mail`, { name: "Élise <b>", password: "short" });
     assert.equal(short.status, 422);
     assert.match(short.text, /Élise &lt;b&gt;/);
     const guessed = await visitor.send(`/invite/${token}?lang=fr`, { name: "Élise", password: "Motdepasse2026" });
@@ -221,9 +225,9 @@ describe("members, on two processes", () => {
     assert.deepEqual(expected(known, 202), expected(unknown, 202));
     const token = tokenIn((await mailbox.mailTo(email, 2)).text);
     const visitor = visitorOf(world.two.origin);
-    assert.equal((await visitor.look(`/reset/${token}`)).status, 200);
+    assert.equal((await visitor.look(`/reset/${token}?utm_source=mail&lang=fr&lang=en`)).status, 200);
     const password = "an entirely new password";
-    const guessed = await visitor.send(`/reset/${token}`, { password: "qwertyuiop123" });
+    const guessed = await visitor.send(`/reset/${token}?utm_source=mail`, { password: "qwertyuiop123" });
     assert.equal(guessed.status, 422);
     assert.match(guessed.text, /one of those that are tried first/);
     assert.equal((await visitor.send(`/reset/${token}`, { password })).status, 200);

@@ -1,6 +1,7 @@
 import type { Readable } from "node:stream";
 import { AppError, isAppError } from "../errors/errors.ts";
 import { languageOf } from "../http/language.ts";
+import { firstOf, linkQuery } from "../http/link-query.ts";
 import { routeFor, type RawAnswer, type Route } from "../http/route.ts";
 import type { OpenCall } from "../product.ts";
 import { memberErrors as errors } from "./errors.ts";
@@ -18,7 +19,7 @@ const hidden = {
   scopes: null,
   tag: TAG,
   params: schema.linkParams,
-  query: schema.linkPageQuery,
+  query: linkQuery,
   answer: page,
   errors: [],
   isHidden: true,
@@ -88,7 +89,7 @@ function invitePage(tools: PasswordTools): Route<OpenCall>[] {
       paths: ["/invite/{token}"],
       summary: "Page of an invitation",
       handle: (call, { params, query, headers }) =>
-        shown(languageOf(headers, query.lang), () => show(call, params.token, { name: "", wrong: null })),
+        shown(languageOf(headers, firstOf(query.lang)), () => show(call, params.token, { name: "", wrong: null })),
     }),
     route({
       ...hidden,
@@ -98,7 +99,7 @@ function invitePage(tools: PasswordTools): Route<OpenCall>[] {
       summary: "The form of that page",
       body: formBody,
       handle: (call, { params, query, headers, stream }) =>
-        shown(languageOf(headers, query.lang), async () => {
+        shown(languageOf(headers, firstOf(query.lang)), async () => {
           const form = await ownForm(call, headers, stream);
           if (form === null) return { kind: "refused" };
           const name = form.get("name") ?? "";
@@ -119,7 +120,7 @@ function resetPage(tools: PasswordTools): Route<OpenCall>[] {
       paths: ["/reset/{token}"],
       summary: "Page to choose a new password",
       handle: (call, { params, query, headers }) =>
-        shown(languageOf(headers, query.lang), async () => {
+        shown(languageOf(headers, firstOf(query.lang)), async () => {
           await openLink(call, params.token, "reset");
           return { kind: "reset", wrong: null };
         }),
@@ -132,7 +133,7 @@ function resetPage(tools: PasswordTools): Route<OpenCall>[] {
       summary: "The form of that page",
       body: formBody,
       handle: (call, { params, query, headers, stream }) =>
-        shown(languageOf(headers, query.lang), async () => {
+        shown(languageOf(headers, firstOf(query.lang)), async () => {
           const form = await ownForm(call, headers, stream);
           if (form === null) return { kind: "refused" };
           const request = { token: params.token, password: form.get("password") ?? "" };

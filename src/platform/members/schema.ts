@@ -96,9 +96,8 @@ export const recoveryCodesView = z.strictObject({
   recovery_codes: z.array(z.string().max(20)).max(20).meta({ description: "Each works once. Shown once." }),
 });
 
-/** Of the pages: which link, which language. */
+/** Of the pages: which link. */
 export const linkParams = z.strictObject({ token: z.string().min(1).max(200) });
-export const linkPageQuery = z.strictObject({ lang: z.string().max(20).optional() });
 
 export type InvitationView = z.output<typeof invitationView>;
 export type InviteRequest = z.output<typeof inviteRequest>;

@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { languageOf } from "../../platform/http/language.ts";
+import { firstOf, linkQuery } from "../../platform/http/link-query.ts";
 import { routeFor, type Route } from "../../platform/http/route.ts";
 import type { Call, OpenCall } from "../../platform/product.ts";
 import { secufileErrors as errors } from "./errors.ts";
@@ -417,7 +418,7 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     tag: "Signatures",
     summary: "Page of a signature request",
     params: schema.signLinkParams,
-    query: schema.signPageQuery,
+    query: linkQuery,
     answer: signPageAnswer,
     errors: [],
     isHidden: true,
@@ -432,7 +433,7 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     tag: "Signatures",
     summary: "A form of that page",
     params: schema.signLinkParams,
-    query: schema.signPageQuery,
+    query: linkQuery,
     body: { kind: "stream", description: "`application/x-www-form-urlencoded`." },
     answer: signPageAnswer,
     errors: [],
@@ -474,11 +475,6 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
 ];
 
 const MAX_USER_AGENT_CHARACTERS = 300;
-
-/** What is named twice counts as it was named first: a page is for people, who cannot mend an address. */
-function firstOf(value: string | readonly string[] | undefined): string | null {
-  return (typeof value === "string" ? value : value?.[0]) ?? null;
-}
 
 /** Null for what is longer than any of our forms, broken, or no form. */
 async function readForm(stream: Readable): Promise<SignForm | null> {

@@ -333,11 +333,6 @@ export const signatureKeys = z.strictObject({
     .max(1000),
 });
 
-/** `lang` switches the language of the page; anything else is left alone, because mail programs add to links. */
-export const signPageQuery = z.looseObject({
-  lang: z.union([z.string().max(2_000), z.array(z.string().max(2_000)).max(100)]).optional(),
-});
-
 /** What `signDocument` seals. */
 export const signedRecord = z.object({ signed_text: z.string(), signature: z.string(), key_id: z.string() });
 
