@@ -1,5 +1,6 @@
 import type { Readable } from "node:stream";
 import { AppError, isAppError } from "../errors/errors.ts";
+import { isCrossSite, readForm } from "../http/form.ts";
 import { languageOf } from "../http/language.ts";
 import { firstOf, linkQuery } from "../http/link-query.ts";
 import { routeFor, type RawAnswer, type Route } from "../http/route.ts";
@@ -8,12 +9,13 @@ import { memberErrors as errors } from "./errors.ts";
 import type { MemberLocale } from "./member.ts";
 import { acceptInvitation, openInvitation, openLink } from "./operations/invitations.ts";
 import { completeReset, requestReset, type PasswordTools } from "./operations/passwords.ts";
-import { isFromElsewhere, readPageForm } from "./page-form.ts";
 import { memberPageStyle, renderMemberPage, type MemberPage, type WrongField } from "./pages.ts";
 import * as schema from "./schema.ts";
 
 const route = routeFor<OpenCall>();
 const TAG = "Account";
+/** A name of 200 characters and a password of 256, percent-encoded. */
+const MAX_FORM_BYTES = 16_384;
 const page = { kind: "raw", status: 200, contentType: "text/html", description: "The page." } as const;
 const hidden = {
   scopes: null,
@@ -164,8 +166,9 @@ async function ownForm(
   headers: Readonly<Record<string, string | undefined>>,
   stream: Readable | null,
 ): Promise<URLSearchParams | null> {
-  const form = await readPageForm(stream);
-  return isFromElsewhere(headers, call.services.publicUrl()) ? null : form;
+  if (stream === null) throw new Error("a stream route was called without a stream");
+  const form = await readForm(stream, MAX_FORM_BYTES);
+  return isCrossSite(headers, call.services.publicUrl()) ? null : form;
 }
 
 /** Which field is to be typed again, or null when it was taken. */

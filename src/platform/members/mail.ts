@@ -1,3 +1,4 @@
+import { withoutUnseen } from "../http/plain-text.ts";
 import { mailLayout } from "../notify/layout.ts";
 import type { NewMail, OwnHour } from "../notify/notify.ts";
 import type { MemberLocale } from "./member.ts";
@@ -51,7 +52,7 @@ export function linkMail(
   const { to, locale, organisation, url, at, expiresAt } = mail;
   const layout = mailLayout(locale, {
     title,
-    paragraphs: [text(organisation)],
+    paragraphs: [text(withoutUnseen(organisation))],
     action: { label, url },
     footer,
   });

@@ -1,6 +1,8 @@
 import { randomBytes } from "node:crypto";
 import type { Tx } from "../db/tx.ts";
+import { isPlainText } from "../http/plain-text.ts";
 import type { Keyring, TenantKeys } from "../keys/keyring.ts";
+import { mailAddress } from "../notify/address.ts";
 import type { MemberRole, MemberState } from "./roles.ts";
 
 export type MemberLocale = "en" | "fr";
@@ -28,8 +30,6 @@ export type EndSessions = (
   target: { memberId: string; reason: string; now: Date; exceptId?: string },
 ) => Promise<void>;
 
-const MAIL = /^[^\s@<>"(),;:\\]+@[^\s@<>"(),;:\\]+\.[^\s@<>"(),;:\\]+$/;
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/;
 export const MIN_PASSWORD = 12;
 export const MAX_PASSWORD = 256;
 export const MAX_NAME = 200;
@@ -40,12 +40,13 @@ export function normalAddress(email: string): string {
   return email.trim().normalize("NFKC").toLowerCase();
 }
 
+/** Whether we can write to it. */
 export function isMemberAddress(email: string): boolean {
-  return email.length <= 254 && !UNSEEN.test(email) && MAIL.test(email);
+  return mailAddress(email) !== null;
 }
 
 export function isMemberName(name: string): boolean {
-  return name.length > 0 && name.length <= MAX_NAME && name.isWellFormed() && !UNSEEN.test(name);
+  return isPlainText(name, MAX_NAME);
 }
 
 export function addressHash(keyring: Keyring, email: string): Buffer {

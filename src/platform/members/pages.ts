@@ -1,5 +1,6 @@
 import { html, type Html } from "../http/html.ts";
 import { renderPage } from "../http/page.ts";
+import { withoutUnseen } from "../http/plain-text.ts";
 import type { RawAnswer } from "../http/route.ts";
 import type { MemberLocale } from "./member.ts";
 import { pageWords } from "./page-words.ts";
@@ -31,7 +32,7 @@ export function renderMemberPage(page: MemberPage, locale: MemberLocale): RawAns
 function drawn(page: MemberPage, locale: MemberLocale): { status: number; title: string; main: Html } {
   const words = pageWords[locale];
   if (page.kind === "invite") {
-    const main = html`<p>${words.inviteText} <bdi>${page.organisation}</bdi>.</p>
+    const main = html`<p>${words.inviteText} <bdi>${withoutUnseen(page.organisation)}</bdi>.</p>
       ${page.wrong !== null && warning(words[`${page.wrong}Wrong`])}
       <form method="post" action="?lang=${locale}">
         <label for="email">${words.address}</label>

@@ -1,10 +1,10 @@
 import type { Readable } from "node:stream";
 import { html, type Html } from "../../platform/http/html.ts";
 import { renderPage } from "../../platform/http/page.ts";
+import { withoutUnseen } from "../../platform/http/plain-text.ts";
 import type { RawAnswer } from "../../platform/http/route.ts";
 import type { ByteRange } from "./byte-range.ts";
 import { consentTexts, type Locale } from "./consent.ts";
-import { withoutUnseen } from "./sign-form.ts";
 import { SIGN_STYLE } from "./sign-style.ts";
 import type { Notice, SignerView, SignFacts, SignPage, Typed } from "./sign-view.ts";
 import { signWords } from "./sign-words.ts";

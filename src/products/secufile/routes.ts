@@ -1,6 +1,7 @@
-import type { Readable } from "node:stream";
+import { isCrossSite, readForm } from "../../platform/http/form.ts";
 import { languageOf } from "../../platform/http/language.ts";
 import { firstOf, linkQuery } from "../../platform/http/link-query.ts";
+import { withoutUnseen } from "../../platform/http/plain-text.ts";
 import { routeFor, type Route } from "../../platform/http/route.ts";
 import type { Call, OpenCall } from "../../platform/product.ts";
 import { secufileErrors as errors } from "./errors.ts";
@@ -21,7 +22,7 @@ import { showSignPage } from "./operations/sign-pages.ts";
 import { getCertificate, getEvidence } from "./operations/signature-evidence.ts";
 import { renderContent, renderFile, renderSignPage, signPageStyle } from "./pages.ts";
 import * as schema from "./schema.ts";
-import { isCrossSite, MAX_FORM_BYTES, parseSignForm, withoutUnseen, type SignForm } from "./sign-form.ts";
+import { MAX_FORM_BYTES, signFormOf } from "./sign-form.ts";
 
 const route = routeFor<Call>();
 const READ = ["documents:read"] as const;
@@ -440,7 +441,8 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     isHidden: true,
     handle: async (call, { params, query, headers, stream }) => {
       const locale = languageOf(headers, firstOf(query.lang));
-      const form = await readForm(stream ?? emptyBody());
+      const given = await readForm(stream ?? emptyBody(), MAX_FORM_BYTES);
+      const form = given === null ? null : signFormOf(given);
       const isRefused = form === null || isCrossSite(headers, call.services.publicUrl());
       if (isRefused) return renderSignPage({ kind: "refused" }, locale);
       const userAgent = withoutUnseen(headers["user-agent"] ?? "").slice(0, MAX_USER_AGENT_CHARACTERS);
@@ -475,15 +477,3 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
 ];
 
 const MAX_USER_AGENT_CHARACTERS = 300;
-
-/** Null for what is longer than any of our forms, broken, or no form. */
-async function readForm(stream: Readable): Promise<SignForm | null> {
-  const parts: Buffer[] = [];
-  let size = 0;
-  for await (const part of stream as AsyncIterable<Buffer>) {
-    size += part.length;
-    if (size > MAX_FORM_BYTES) return null;
-    parts.push(part);
-  }
-  return parseSignForm(Buffer.concat(parts));
-}

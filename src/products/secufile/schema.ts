@@ -1,7 +1,10 @@
 import { z } from "zod";
 import { idShape, instantShape, pageQuery, pageShape, ulidPattern } from "../../platform/http/body.ts";
+import { isPlainText, withoutUnseen } from "../../platform/http/plain-text.ts";
 
 const MAX_SIGNERS = 50;
+const MAX_SIGNER_NAME = 200;
+const MAX_DECLINE_REASON = 500;
 const MAX_METADATA = 50;
 const MAX_WRAPPED_KEY_CHARACTERS = 8192;
 const MAX_RETENTION_DAYS = 36_500;
@@ -332,6 +335,13 @@ export const signatureKeys = z.strictObject({
     )
     .max(1000),
 });
+
+/** What a signer types. */
+export const isSignerName = (text: string): boolean => isPlainText(text, MAX_SIGNER_NAME);
+export const isDeclineReason = (text: string): boolean => isPlainText(text, MAX_DECLINE_REASON);
+
+/** A name or a line as it may be shown, whoever wrote it. */
+export const shownText = withoutUnseen;
 
 /** What `signDocument` seals. */
 export const signedRecord = z.object({ signed_text: z.string(), signature: z.string(), key_id: z.string() });

@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isCrossSite, isEmail, isPlainText, parseSignForm, withoutUnseen } from "./sign-form.ts";
+import { isCrossSite, parseForm } from "../../platform/http/form.ts";
+import { isPlainText, withoutUnseen } from "../../platform/http/plain-text.ts";
+import { isEmail, signFormOf, type SignForm } from "./sign-form.ts";
 
-const parsed = (text: string): ReturnType<typeof parseSignForm> => parseSignForm(Buffer.from(text, "latin1"));
+const parsed = (text: string): SignForm | null => {
+  const given = parseForm(Buffer.from(text, "latin1"));
+  return given === null ? null : signFormOf(given);
+};
 
 describe("what signers type", () => {
   test("SF-49 names of all scripts are names", () => {

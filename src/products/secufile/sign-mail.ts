@@ -1,7 +1,7 @@
 import type { Locale } from "./consent.ts";
-import { withoutUnseen } from "./sign-form.ts";
 
-/** What a mail says; the layout of all mails gives it its form. */
+/**
+ * What a mail says, of facts that show as what they are (`shownText`); the layout of all mails gives it its form. */
 export type SignMail = {
   readonly subject: string;
   readonly title: string;
@@ -27,9 +27,7 @@ function dayOf(locale: Locale, at: Date): string {
 
 /** The mail that carries a signer's own link. */
 export function invitationMail(locale: Locale, facts: Invitation): SignMail {
-  const { url } = facts;
-  const [sender = "", filename = "", role = ""] = [facts.sender, facts.filename, facts.role].map(withoutUnseen);
-  const message = facts.message?.split("\n").map(withoutUnseen).join("\n") ?? null;
+  const { url, sender, filename, role, message } = facts;
   if (locale === "fr") {
     return {
       subject: `${facts.isReminder ? "Rappel : " : ""}Signature demandée : ${filename}`,
@@ -65,8 +63,7 @@ type Ending = {
 
 /** The mail to each signer of a request that all have signed. It holds no link: a new one would end the reader's own. */
 export function completionMail(locale: Locale, facts: Ending): SignMail {
-  const [sender = "", filename = ""] = [facts.sender, facts.filename].map(withoutUnseen);
-  const { evidenceId: id } = facts;
+  const { sender, filename, evidenceId: id } = facts;
   if (locale === "fr") {
     return {
       subject: `Signé par tous : ${filename}`,
@@ -91,8 +88,7 @@ export function completionMail(locale: Locale, facts: Ending): SignMail {
 
 /** The mail to those who were asked, when nobody can sign any more. Who declined, and why, is for the sender alone. */
 export function endMail(locale: Locale, end: "declined" | "cancelled", facts: Ending): SignMail {
-  const [sender = "", filename = ""] = [facts.sender, facts.filename].map(withoutUnseen);
-  const { evidenceId: id } = facts;
+  const { sender, filename, evidenceId: id } = facts;
   if (locale === "fr") {
     return {
       subject: `${end === "declined" ? "Refusé" : "Annulé"} : ${filename}`,

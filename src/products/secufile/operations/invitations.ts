@@ -3,6 +3,7 @@ import { isAppError } from "../../../platform/errors/errors.ts";
 import type { TenantKeys } from "../../../platform/keys/keyring.ts";
 import type { Services } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
+import { shownText } from "../schema.ts";
 import { dueSigners, isOpenStatus } from "../signature.ts";
 import { invitationMail } from "../sign-mail.ts";
 import { findDocument } from "../store/documents.ts";
@@ -74,10 +75,10 @@ async function invite(tx: Tx, inviting: Inviting, signer: SignatureSignerRow): P
   const message =
     row.sealed_message === null ? null : keys.open("signatures", row.sealed_message, row.id).toString("utf8");
   const mail = invitationMail(row.locale, {
-    sender: inviting.sender,
-    filename: row.filename,
-    role: signer.role,
-    message,
+    sender: shownText(inviting.sender),
+    filename: shownText(row.filename),
+    role: shownText(signer.role),
+    message: message?.split("\n").map(shownText).join("\n") ?? null,
     url: link.url,
     expiresAt: row.expires_at,
     isReminder: inviting.isReminder,

@@ -6,6 +6,7 @@ import { enqueueMail } from "../../../platform/notify/notify.ts";
 import type { Services } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
 import type { Locale } from "../consent.ts";
+import { shownText } from "../schema.ts";
 import { completionMail, endMail, type SignMail } from "../sign-mail.ts";
 import { hearsOfEnd } from "../signature.ts";
 import {
@@ -101,7 +102,7 @@ async function tellSigner(tx: Tx, { keys, change, signatureId, signerId }: Telli
 }
 
 function mailOfEnd(row: SignatureRow, sender: string, signer: SignatureSignerRow): SignMail | null {
-  const facts = { sender, filename: row.filename, evidenceId: signer.audit_id };
+  const facts = { sender: shownText(sender), filename: shownText(row.filename), evidenceId: signer.audit_id };
   if (row.status === "completed") return completionMail(row.locale, facts);
   if (row.status === "declined" || row.status === "cancelled") return endMail(row.locale, row.status, facts);
   return null;

@@ -8,7 +8,8 @@ import { isAppError } from "../../../platform/errors/errors.ts";
 import { enqueueSms } from "../../../platform/notify/notify.ts";
 import type { OpenCall } from "../../../platform/product.ts";
 import type { Locale } from "../consent.ts";
-import { isEmail, isPlainText, type SignForm } from "../sign-form.ts";
+import { isDeclineReason, isSignerName } from "../schema.ts";
+import { isEmail, type SignForm } from "../sign-form.ts";
 import { codeMail, codeSms } from "../sign-mail.ts";
 import type { Notice, SignPage, Typed } from "../sign-view.ts";
 import { codeChannel, dueSigners, isOpenStatus, statusAt, statusOf } from "../signature.ts";
@@ -45,8 +46,6 @@ const CODES_A_SIGNER = { limit: 5, windowSeconds: 3600 };
 const CODES_A_SIGNER_A_DAY = { limit: 10, windowSeconds: 86_400 };
 const CODE_MINUTES = 10;
 const MAX_CODE_TRIES = 5;
-const MAX_NAME = 200;
-const MAX_REASON = 500;
 const MAX_SIGNERS_WITH_DELEGATES = 100;
 
 export type Visitor = { readonly userAgent: string; readonly locale: Locale };
@@ -271,7 +270,7 @@ async function refuseCode(tx: Tx, one: Act): Promise<Notice | null> {
 
 async function signDocument(tx: Tx, one: Act): Promise<Notice | null> {
   const { form, evidence, change, row, link } = one;
-  if (!isPlainText(form.name, MAX_NAME)) return "name_missing";
+  if (!isSignerName(form.name)) return "name_missing";
   if (form.consent !== "yes") return "consent_missing";
   if (evidence === null) return "not_open";
   const record = await evidenceRecord(tx, one);
@@ -303,7 +302,7 @@ async function signDocument(tx: Tx, one: Act): Promise<Notice | null> {
 /** The reason is for the sender's eyes: it is kept sealed, and neither in the event nor in the log, which are in clear. */
 async function decline(tx: Tx, one: Act): Promise<Notice | null> {
   const { form, change, row, link, signer } = one;
-  if (!isPlainText(form.reason, MAX_REASON)) return "reason_missing";
+  if (!isDeclineReason(form.reason)) return "reason_missing";
   const sealed = link.keys.seal("signatures", Buffer.from(form.reason, "utf8"), signer.id);
   await changeSigner(tx, one, { state: "declined", ended_at: change.now, sealed_reason: sealed, code_mac: null }, null);
   await updateSignatureStatus(tx, change.tenantId, row.id, { status: "declined", endedAt: change.now });
@@ -325,7 +324,7 @@ async function delegate(tx: Tx, one: Act): Promise<Notice | null> {
   const { form, change, row, signers, signer } = one;
   if (!row.is_delegable || signers.length >= MAX_SIGNERS_WITH_DELEGATES) return "not_open";
   const isListed = signers.some(({ email }) => email.toLowerCase() === form.email.toLowerCase());
-  if (!isEmail(form.email) || isListed || !isPlainText(form.name, MAX_NAME)) return "delegate_wrong";
+  if (!isEmail(form.email) || isListed || !isSignerName(form.name)) return "delegate_wrong";
   const id = newId("sgn", change.now);
   await changeSigner(tx, one, { state: "delegated", ended_at: change.now, code_mac: null }, null);
   await insertDelegate(tx, change.tenantId, row.id, {
