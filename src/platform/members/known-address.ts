@@ -17,7 +17,7 @@ export async function rememberAddress(
   tenantId: string,
   seen: { memberId: string; hash: Buffer; now: Date; others?: number },
 ): Promise<void> {
-  const { memberId, others = MAX_KNOWN_ADDRESSES - 1 } = seen;
-  await deleteSpareAddresses(tx, tenantId, { memberId, kept: others });
+  const { memberId, hash, others = MAX_KNOWN_ADDRESSES - 1 } = seen;
+  await deleteSpareAddresses(tx, tenantId, { memberId, hash, kept: others });
   await insertKnownAddress(tx, tenantId, seen);
 }

@@ -68,7 +68,7 @@ export async function removeMember(call: Call, id: string, endSessions: EndSessi
     refuseLastOwner(owners, id);
     await endSessions(tx, tenantId, { memberId: id, reason: "removed", now: call.now });
     await deletePlace(tx, addressHash(keyring, emailOf(call.keys, row)), tenantId);
-    await deleteSpareAddresses(tx, tenantId, { memberId: id, kept: 0 });
+    await deleteSpareAddresses(tx, tenantId, { memberId: id, hash: null, kept: 0 });
     await deleteRecoveryCodes(tx, tenantId, id);
     await updateLinksEnded(tx, tenantId, id, call.now);
     await deleteMember(tx, tenantId, id);

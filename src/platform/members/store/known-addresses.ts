@@ -19,17 +19,18 @@ export async function insertKnownAddress(
     on conflict (known_hash, tenant_id) do update set seen_at = excluded.seen_at, member_id = excluded.member_id`);
 }
 
-/** Deletes all but the `kept` that were seen last. Zero rows: there were not more. */
+/** Deletes all but `hash` and the `kept` others that were seen last. Zero rows: there were not more. */
 export async function deleteSpareAddresses(
   tx: Tx,
   tenantId: string,
-  spare: { memberId: string; kept: number },
+  spare: { memberId: string; hash: Buffer | null; kept: number },
 ): Promise<number> {
   return tx.run(sql`
     delete from platform.known_addresses
      where tenant_id = ${tenantId} and known_hash in (
        select known_hash from platform.known_addresses
         where tenant_id = ${tenantId} and member_id = ${spare.memberId}
+          and known_hash is distinct from ${spare.hash}::bytea
         order by seen_at desc, known_hash
        offset ${spare.kept})`);
 }
