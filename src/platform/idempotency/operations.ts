@@ -1,11 +1,9 @@
 import type { Database } from "../db/tx.ts";
 import type { JobRun } from "../jobs/jobs.ts";
 import { SERVER_TENANT } from "../keys/keyring.ts";
-import { listTenantIds } from "../tenants/store.ts";
+import { everyTenantId } from "../tenants/operations.ts";
 import { KEPT_SECONDS, PROMISED_SECONDS } from "./idempotency.ts";
 import { deleteOldKeys, deleteRunningClaims, updateOldSecrets } from "./store.ts";
-
-const TENANTS_A_PAGE = 500;
 
 /** Removes keys past their retention, and secret answers older than promised. */
 export async function sweepIdempotencyKeys(db: Database, run: JobRun): Promise<void> {
@@ -33,10 +31,5 @@ export async function freeDeadClaims(db: Database): Promise<number> {
 /** The server's own wall, behind which the operator's keys stand, and that of every organisation. */
 async function* everyWall(db: Database): AsyncGenerator<string> {
   yield SERVER_TENANT;
-  for (let after: string | undefined = ""; after !== undefined;) {
-    const from: string = after;
-    const page: string[] = await db.directory((tx) => listTenantIds(tx, from, TENANTS_A_PAGE));
-    yield* page;
-    after = page.at(-1);
-  }
+  yield* everyTenantId(db);
 }

@@ -6,7 +6,7 @@ import { sql } from "../db/sql.ts";
 import type { Database } from "../db/tx.ts";
 import { isAppError } from "../errors/errors.ts";
 import { createKeyring, SERVER_TENANT, TenantShreddedError, type Keyring } from "../keys/keyring.ts";
-import { createTenant, deleteTenant } from "./operations.ts";
+import { createTenant, deleteTenant, everyTenantId, nameOfTenant } from "./operations.ts";
 import { countTenants, findTenant, listTenantIds, listTenants } from "./store.ts";
 
 const NOW = new Date("2026-11-22T09:30:00.000Z");
@@ -71,6 +71,7 @@ describe("organisations", () => {
     const stranger = await keyring.of(await make("stranger"));
     assert.throws(() => stranger.open("kms-keys", sealed, "x"));
     assert.equal(await db.directory((tx) => findTenant(tx, id)), null);
+    assert.equal(await db.directory((tx) => nameOfTenant(tx, id)), id);
     const page = { afterId: null, offset: 0, limit: 100 };
     assert.equal(
       (await db.directory((tx) => listTenants(tx, page))).some((row) => row.id === id),
@@ -111,5 +112,6 @@ describe("organisations", () => {
       seen.push(...page);
     }
     assert.deepEqual(seen, all);
+    assert.deepEqual(await Array.fromAsync(everyTenantId(db)), all);
   });
 });

@@ -3,7 +3,7 @@ import type { Database, Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import { SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import { tenantError } from "./errors.ts";
-import { insertTenant, listTenantIds, updateTenantDeleted, type TenantRow } from "./store.ts";
+import { findTenant, insertTenant, listTenantIds, updateTenantDeleted, type TenantRow } from "./store.ts";
 
 const TENANTS_A_PAGE = 500;
 
@@ -34,6 +34,11 @@ export async function deleteTenant(tx: Tx, keyring: Keyring, tenantId: string, n
   }
   await keyring.shredTenantKeys(tx, tenantId);
   await auditTenant(tx, tenantId, { operation: "deleteTenant", id: tenantId, now });
+}
+
+/** For pages and mails; the id where it was shredded meanwhile. */
+export async function nameOfTenant(tx: Tx, tenantId: string): Promise<string> {
+  return (await findTenant(tx, tenantId))?.name ?? tenantId;
 }
 
 /** The living organisations, page by page, for work that goes from one to the next. */

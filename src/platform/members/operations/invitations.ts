@@ -6,7 +6,7 @@ import { newId } from "../../ids/ids.ts";
 import { TenantShreddedError, type TenantKeys } from "../../keys/keyring.ts";
 import { enqueueMail } from "../../notify/notify.ts";
 import type { Call, OpenCall } from "../../product.ts";
-import { findTenant } from "../../tenants/store.ts";
+import { nameOfTenant } from "../../tenants/operations.ts";
 import { memberError } from "../errors.ts";
 import { knownHash, rememberAddress } from "../known-address.ts";
 import { linkMail } from "../mail.ts";
@@ -64,7 +64,7 @@ export async function inviteMember(call: Call, request: InviteRequest): Promise<
     await insertInvitation(tx, tenantId, row);
     const link = { hash: linkHash(keyring, token), purpose: "invitation", tenantId, subjectId: id } as const;
     await insertLink(tx, { ...link, now: call.now, expiresAt });
-    const organisation = (await findTenant(tx, tenantId))?.name ?? tenantId;
+    const organisation = await nameOfTenant(tx, tenantId);
     await recordAudit(tx, tenantId, {
       action: "platform.inviteMember",
       at: call.now,
@@ -157,7 +157,7 @@ export async function openInvitation(call: OpenCall, token: string): Promise<Ope
   const { tenant_id: tenantId, subject_id: id } = opened.link;
   const found = await call.services.db.tenant(tenantId, async (tx) => ({
     row: await findInvitation(tx, tenantId, id),
-    organisation: (await findTenant(tx, tenantId))?.name ?? tenantId,
+    organisation: await nameOfTenant(tx, tenantId),
   }));
   if (found.row === null || found.row.accepted_at !== null || found.row.withdrawn_at !== null) throw over();
   return { ...opened, invitation: found.row, organisation: found.organisation, email: emailOf(opened.keys, found.row) };

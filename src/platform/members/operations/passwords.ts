@@ -1,11 +1,11 @@
 import { recordAudit } from "../../audit/audit.ts";
 import { actorOf } from "../../credentials/operations.ts";
-import type { Database, Tx } from "../../db/tx.ts";
+import type { Database } from "../../db/tx.ts";
 import { enqueueJob } from "../../jobs/jobs.ts";
 import { TenantShreddedError, type Keyring } from "../../keys/keyring.ts";
 import { enqueueMail } from "../../notify/notify.ts";
 import type { Call, OpenCall } from "../../product.ts";
-import { findTenant } from "../../tenants/store.ts";
+import { nameOfTenant } from "../../tenants/operations.ts";
 import { memberError } from "../errors.ts";
 import { knownHash, rememberAddress } from "../known-address.ts";
 import { linkMail } from "../mail.ts";
@@ -169,10 +169,6 @@ export async function changePassword(
       outcome: "success",
     });
   });
-}
-
-async function nameOfTenant(tx: Tx, tenantId: string): Promise<string> {
-  return (await findTenant(tx, tenantId))?.name ?? tenantId;
 }
 
 /** The account of the member who calls. */

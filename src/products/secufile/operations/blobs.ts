@@ -1,12 +1,11 @@
 import { isBackupRunning } from "../../../platform/backup/running.ts";
 import { enqueueJob, type JobRun } from "../../../platform/jobs/jobs.ts";
 import type { Services } from "../../../platform/product.ts";
-import { listTenantIds } from "../../../platform/tenants/store.ts";
+import { everyTenantId } from "../../../platform/tenants/operations.ts";
 import { countBlobUses } from "../store/documents.ts";
 
 /** Younger bytes may belong to a transaction that is about to name them. */
 const ORPHAN_AGE_MS = 24 * 3600 * 1000;
-const TENANTS_A_PAGE = 500;
 
 /** While a backup copies, nothing is deleted; after that long it is looked at again. */
 const BACKUP_PAUSE_MS = 60_000;
@@ -35,13 +34,7 @@ async function isUnused(services: Services, tenantId: string, blobRef: string): 
 /** Finds bytes that a crash left without a document, and deletes them a day later; a backup puts it off. */
 export async function sweepOrphanBlobs(services: Services, run: JobRun): Promise<void> {
   const oldest = new Date(services.clock.now().getTime() - ORPHAN_AGE_MS);
-  for (let after = ""; ;) {
-    const page = await services.db.directory((tx) => listTenantIds(tx, after, TENANTS_A_PAGE));
-    for (const tenantId of page) await sweepTenant(services, tenantId, { oldest, run });
-    const last = page.at(-1);
-    if (last === undefined) return;
-    after = last;
-  }
+  for await (const tenantId of everyTenantId(services.db)) await sweepTenant(services, tenantId, { oldest, run });
 }
 
 async function sweepTenant(services: Services, tenantId: string, limits: { oldest: Date; run: JobRun }): Promise<void> {

@@ -5,7 +5,7 @@ import { TenantShreddedError } from "../../../platform/keys/keyring.ts";
 import { OutboundError } from "../../../platform/outbound/outbound-error.ts";
 import type { Services } from "../../../platform/product.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
-import { listTenantIds } from "../../../platform/tenants/store.ts";
+import { everyTenantId } from "../../../platform/tenants/operations.ts";
 import { findDocument, listWaitingFetches, type DocumentRow } from "../store/documents.ts";
 import { expectationsOf, failContent, storeContent } from "./content.ts";
 
@@ -55,21 +55,14 @@ export async function fetchDocument(
 
 /** Longer than all tries of a fetch can take together. */
 const STALE_MS = 8 * 24 * 3600 * 1000;
-const TENANTS_A_PAGE = 500;
 const DOCUMENTS_A_PAGE = 100;
 
 /** Gives up on documents whose fetch died in its last try: nobody else would ever tell that they failed. */
 export async function failStaleFetches(services: Services, run: JobRun): Promise<void> {
   const before = new Date(services.clock.now().getTime() - STALE_MS);
-  for (let after = ""; ;) {
-    const tenantIds = await services.db.directory((tx) => listTenantIds(tx, after, TENANTS_A_PAGE));
-    for (const tenantId of tenantIds) {
-      run.signal.throwIfAborted();
-      await failStaleFetchesOf(services, tenantId, before);
-    }
-    const last = tenantIds.at(-1);
-    if (last === undefined) return;
-    after = last;
+  for await (const tenantId of everyTenantId(services.db)) {
+    run.signal.throwIfAborted();
+    await failStaleFetchesOf(services, tenantId, before);
   }
 }
 
