@@ -141,24 +141,37 @@ describe("mails to signers", () => {
         [id],
       );
     const [earlier] = await codes();
-    await look(
-      place.server.database.superUrl,
-      `update platform.rate_windows
-          set ends = array[(extract(epoch from clock_timestamp()) * 1000000)::bigint], counts = array[100]
-        where key_hash = sha256(convert_to('3600:notify:sms:' || $1, 'UTF8'))`,
-      [earlier?.["tenant_id"]],
-    );
+    const url = place.server.database.superUrl;
+    const windowOf = "where key_hash = sha256(convert_to('3600:notify:' || $1 || ':' || $2, 'UTF8'))";
+    const fill = (kind: string, limit: number): Promise<Json[]> =>
+      look(
+        url,
+        `update platform.rate_windows
+            set ends = array[(extract(epoch from clock_timestamp()) * 1000000)::bigint], counts = array[$3::int]
+          ${windowOf}`,
+        [kind, earlier?.["tenant_id"], limit],
+      );
+    await fill("sms", 100);
     const limited = await place.visitor.send(path, { act: "code" });
     assert.equal(limited.status, 200);
     assert.match(limited.headers.get("content-type") ?? "", /^text\/html/);
     assert.match(limited.text, /No more codes can be sent/);
     assert.deepEqual((await codes())[0], earlier);
-    const outcomes = await look(
-      place.server.database.superUrl,
-      `select event::json ->> 'outcome' as outcome from platform.audit_events
-        where action = 'secufile.sendCode' and resource_id = $1`,
+    // A delegate, whose telephone nobody knows, gets codes by mail; so it is the mail that could not go.
+    await look(url, "update secufile.signature_signers set phone = null where signature_id = $1", [id]);
+    await fill("mail", 1_000);
+    assert.match((await place.visitor.send(path, { act: "code" })).text, /No more codes can be sent/);
+    await look(url, `delete from platform.rate_windows ${windowOf}`, ["mail", earlier?.["tenant_id"]]);
+    const tries = await look(
+      url,
+      `select event::json ->> 'outcome' as outcome, event::json -> 'details' ->> 'channel' as channel
+         from platform.audit_events where action = 'secufile.sendCode' and resource_id = $1 order by id`,
       [id],
     );
-    assert.deepEqual(outcomes.map(({ outcome }) => String(outcome)).toSorted(), ["failed", "success"]);
+    assert.deepEqual(tries.map(({ outcome, channel }) => `${String(outcome)} ${String(channel)}`).toSorted(), [
+      "failed mail",
+      "failed sms",
+      "success sms",
+    ]);
   });
 });

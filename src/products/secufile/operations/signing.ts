@@ -150,7 +150,7 @@ async function noteUnsentCode(call: OpenCall, link: OpenLink, visitor: Visitor):
     await noteSignature(tx, change, row, {
       operation: "sendCode",
       outcome: "failed",
-      details: { ...detailsOf({ signer, visitor }), channel: row.required_code, reason },
+      details: { ...detailsOf({ signer, visitor }), channel: codeChannel(row.required_code, signer), reason },
     });
   });
 }
