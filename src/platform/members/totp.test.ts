@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { matchingStep, otpauthUri, totpAt, totpStep } from "./totp.ts";
+import { base32, matchingStep, otpauthUri, totpAt, totpStep } from "./totp.ts";
 
 const SECRET = Buffer.from("12345678901234567890");
 const AT = new Date("2026-11-25T09:00:10Z");
@@ -46,5 +46,8 @@ describe("one-time codes by time", () => {
     const uri = otpauthUri(SECRET, "a b@example.com", "Étude");
     assert.ok(uri.startsWith("otpauth://totp/%C3%89tude:a%20b%40example.com?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&"));
     assert.ok(uri.endsWith("&algorithm=SHA1&digits=6&period=30"));
+    // RFC 4648, section 10, without the padding.
+    const vectors = { f: "MY", fo: "MZXQ", foo: "MZXW6", foob: "MZXW6YQ", fooba: "MZXW6YTB", foobar: "MZXW6YTBOI" };
+    for (const [plain, coded] of Object.entries(vectors)) assert.equal(base32(Buffer.from(plain)), coded);
   });
 });

@@ -44,7 +44,7 @@ export function otpauthUri(secret: Uint8Array, account: string, issuer: string):
 }
 
 /** RFC 4648 without padding, as these apps want it. */
-function base32(bytes: Uint8Array): string {
+export function base32(bytes: Uint8Array): string {
   const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, "0")).join("");
   const groups = bits.match(/.{1,5}/g) ?? [];
   return groups.map((group) => BASE32.charAt(Number.parseInt(group.padEnd(5, "0"), 2))).join("");

@@ -15,7 +15,7 @@ import {
   updateTotpStep,
 } from "../store/members.ts";
 import type { Throttle } from "../throttle.ts";
-import { matchingStep, otpauthUri } from "../totp.ts";
+import { base32, matchingStep, otpauthUri } from "../totp.ts";
 import { ownAccount } from "./passwords.ts";
 
 const SECRET_BYTES = 20;
@@ -34,8 +34,7 @@ export async function enrolTotp(call: Call): Promise<{ secret: string; otpauth_u
     if ((await updateTotp(tx, tenantId, change)) !== 1) throw changed();
     await auditOwn(tx, call, "platform.enrolTotp");
   });
-  const uri = otpauthUri(secret, email, "Tabellion");
-  return { secret: /secret=([A-Z2-7]+)/.exec(uri)?.[1] ?? "", otpauth_uri: uri };
+  return { secret: base32(secret), otpauth_uri: otpauthUri(secret, email, "Tabellion") };
 }
 
 export async function confirmTotp(call: Call, throttle: Throttle, code: string): Promise<{ recovery_codes: string[] }> {
