@@ -34,7 +34,7 @@ describe("mails about a webhook that was disabled", () => {
     await database.drop();
   });
 
-  async function member(role: MemberRow["role"]): Promise<void> {
+  async function member(role: MemberRow["role"]): Promise<string> {
     const now = new Date();
     const id = newId("mem", now);
     await db.tenant(keys.tenantId, (tx) =>
@@ -48,6 +48,7 @@ describe("mails about a webhook that was disabled", () => {
         now,
       }),
     );
+    return id;
   }
 
   const services = (): Pick<Services, "db" | "keyring" | "clock"> => ({ db, keyring, clock: systemClock });
@@ -70,6 +71,22 @@ describe("mails about a webhook that was disabled", () => {
     assert.equal(await told(), 2);
     await mailDisabledWebhook(services(), { ...queued.payload, at: "2026-11-26T09:00:00.000Z" });
     assert.equal(await told(), 4);
+  });
+
+  test("owners and admins are told who came after five hundred others, unless they are suspended", async () => {
+    const toldBefore = await told();
+    await look(
+      database.superUrl,
+      `insert into platform.members (tenant_id, id, sealed_email, sealed_name, role, locale, created_at, updated_at)
+       select tenant_id, 'mem_00' || n, sealed_email, sealed_name, 'reader', 'en', created_at, updated_at
+         from platform.members, generate_series(1, 500) as n where role = 'owner'`,
+    );
+    await look(database.superUrl, `update platform.members set state = 'suspended' where id = $1`, [
+      await member("admin"),
+    ]);
+    const payload = { tenantId: keys.tenantId, ...disabled };
+    await mailDisabledWebhook(services(), { ...payload, at: "2026-11-28T09:00:00.000Z" });
+    assert.equal(await told(), toldBefore + 2);
   });
 
   test("the mail says which webhook and why, in the member's language", () => {

@@ -5,17 +5,15 @@ import { consume } from "../../limits/replay-store.ts";
 import { enqueueMail } from "../../notify/notify.ts";
 import type { Services } from "../../product.ts";
 import { disabledWebhookMail } from "../mail.ts";
-import { emailOf, type MemberRow } from "../member.ts";
-import { listMembers } from "../store/members.ts";
+import { emailOf } from "../member.ts";
+import { listStewards } from "../store/members.ts";
 
 export const DISABLED_WEBHOOK_JOB = "platform.mailDisabledWebhook";
 
 /** A webhook that was disabled because nothing reached it. */
 type DisabledWebhook = { readonly endpointId: string; readonly reason: string; readonly at: string };
 
-const TOLD_ROLES: ReadonlySet<MemberRow["role"]> = new Set(["owner", "admin"] as const);
 const MAX_TOLD = 20;
-const MEMBERS_LOOKED_AT = 500;
 /** Longer than all tries of the job can take together. */
 const TOLD_ONCE_MS = 30 * 24 * 3600 * 1000;
 
@@ -43,8 +41,7 @@ export async function mailDisabledWebhook(
   });
   if (keys === null) return;
   await services.db.tenant(tenantId, async (tx) => {
-    const members = await listMembers(tx, tenantId, { afterId: null, limit: MEMBERS_LOOKED_AT, offset: 0 });
-    const told = members.filter(({ role, state }) => state === "active" && TOLD_ROLES.has(role)).slice(0, MAX_TOLD);
+    const told = await listStewards(tx, tenantId, MAX_TOLD);
     const isFirst = await consume(tx, {
       space: "members.disabled-webhook",
       value: `${tenantId}/${endpointId}/${at}`,

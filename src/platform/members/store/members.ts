@@ -73,6 +73,17 @@ export async function listMembers(tx: Tx, tenantId: string, position: Position):
      limit ${position.limit + 1} offset ${position.offset}`);
 }
 
+/** Active owners and admins, those who came first. */
+export async function listStewards(tx: Tx, tenantId: string, limit: number): Promise<MemberRow[]> {
+  return tx.many(sql<MemberRow>`
+    select id, sealed_email, sealed_name, role, state, locale, password, sealed_totp, totp_confirmed_at,
+           totp_last_step::float8, version::float8, created_at, updated_at
+      from platform.members
+     where tenant_id = ${tenantId} and role in ('owner', 'admin') and state = 'active'
+     order by id
+     limit ${limit}`);
+}
+
 /** Ids of the active owners, each held to the end of the transaction: of two demotions at once, the later sees one. */
 export async function lockOwners(tx: Tx, tenantId: string): Promise<string[]> {
   const rows = await tx.many(sql<{ id: string }>`
