@@ -12,7 +12,7 @@ import { startTestCluster, useCluster } from "../test/support/database.ts";
 
 const UNIT = ["src/**/*.test.ts", "cli/**/*.test.ts", "test/*.test.ts"];
 const END_TO_END = ["test/e2e/*.test.ts"];
-const UNIT_PROCESSES = 2;
+const UNIT_PROCESSES = 3;
 
 const named = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), "tabellion-test-"));
