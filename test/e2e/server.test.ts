@@ -51,11 +51,12 @@ describe("the server", () => {
   after(() => server.remove());
 
   test("another method on a known path: 405 with Allow, before the token is looked at", async () => {
-    for (const [path, allow] of [
-      ["/documents", "GET, HEAD, POST"],
-      ["/documents/doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F/content", "GET, HEAD, PUT"],
+    for (const [path, method, allow] of [
+      ["/documents", "PATCH", "GET, HEAD, POST"],
+      ["/documents/", "PROPFIND", "GET, HEAD, POST"],
+      ["/documents/doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F/content", "LOCK", "GET, HEAD, PUT"],
     ] as const) {
-      const answer = await clientOf(server.origin, "").call("PATCH", path);
+      const answer = await clientOf(server.origin, "").call(method, path);
       expectedProblem(answer, 405, "method_not_allowed");
       assert.equal(answer.headers.get("allow"), allow);
     }

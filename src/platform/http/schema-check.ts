@@ -47,10 +47,11 @@ const answers = newAjv({ useDefaults: false, allErrors: true });
  * are read as numbers, booleans and lists only outside the body, where nothing else can be sent.
  */
 export function compileParser<S extends z.ZodObject>(schema: S, place: Place): Parser<z.output<S>> {
-  const published = jsonSchemaOf(schema, "input", place);
-  const quickly = lazily(() => quick.compile<z.output<S>>(published));
-  const thoroughly = lazily(() => thorough.compile(published));
+  const publish = lazily(() => jsonSchemaOf(schema, "input", place));
+  const quickly = lazily(() => quick.compile<z.output<S>>(publish()));
+  const thoroughly = lazily(() => thorough.compile(publish()));
   return (input) => {
+    const published = publish();
     const bounded = boundedCopy(place === "headers" ? declaredOnly(published, input) : input, place);
     if (!bounded.ok) return { ok: false, fields: [bounded.field] };
     const value = place === "body" ? bounded.value : withStringsRead(published, bounded.value);
@@ -66,8 +67,7 @@ export function compileParser<S extends z.ZodObject>(schema: S, place: Place): P
 
 /** Holds answers to their schema: what does not fit, or null. Neither fills in nor changes anything. */
 export function compileAnswerCheck(schema: z.ZodType): (answer: unknown) => string | null {
-  const published = jsonSchemaOf(schema, "output", "answer");
-  const compiled = lazily(() => answers.compile(published));
+  const compiled = lazily(() => answers.compile(jsonSchemaOf(schema, "output", "answer")));
   return (answer) => {
     const check = compiled();
     if (check(answer)) return null;

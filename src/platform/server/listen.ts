@@ -1,4 +1,3 @@
-import { METHODS } from "node:http";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { networkSet } from "../config/settings.ts";
 import type { AppError } from "../errors/errors.ts";
@@ -8,6 +7,7 @@ import type { Log } from "../log/log.ts";
 import type { Smoother } from "../limits/smoothing.ts";
 import type { OpenCall, Product, Services } from "../product.ts";
 import type { RefusalLog } from "../audit-reading/refusals.ts";
+import { Addresses } from "./addresses.ts";
 import { renderFailure, sendAnswer, toAppError } from "./answer.ts";
 import { corsHeaders } from "./cors.ts";
 import { onMalformedHead } from "./malformed-head.ts";
@@ -47,8 +47,6 @@ const MAX_JSON_BYTES = 1024 * 1024;
 const MAX_LOGGED_PATH_CHARACTERS = 200;
 const LONG_SEGMENT = /[^/]{20,}/g;
 const MAX_PARAMETER_CHARACTERS = 300;
-/** All that can reach a route; CONNECT is refused by Node itself. */
-const ALL_METHODS = METHODS.filter((method) => method !== "CONNECT");
 
 /** Starts the HTTP server with the routes of all products. */
 export async function listen(options: ServerOptions): Promise<RunningServer> {
@@ -61,10 +59,9 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   };
   const app = await createApp(wiring, stopping);
   addOperatorRoutes(app, options);
-  addRoutes(app, registerRoutes(products, services.config.areResponsesChecked), wiring);
-  app.setNotFoundHandler((request, reply) =>
-    fail(wiring, request, reply, platformError("not_found", "No route answers at this path.")),
-  );
+  const addresses = new Addresses();
+  addRoutes(app, registerRoutes(products, services.config.areResponsesChecked), wiring, addresses);
+  refuseOthers(app, addresses);
   await app.listen({ port: services.config.port, host: services.config.host });
   const { address, port } = addressOf(app);
   const scheme = services.config.tlsCertificatePath === null ? "http" : "https";
@@ -119,37 +116,43 @@ type Wiring = {
   readonly entered: WeakMap<FastifyRequest, Entered>;
 };
 
-function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wiring): void {
-  const taken: Taken = new Map();
+function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wiring, addresses: Addresses): void {
   const streams = all.filter((registered) => registered.route.body?.kind === "stream");
   const others = all.filter((registered) => registered.route.body?.kind !== "stream");
-  for (const registered of others) addRoute(app, registered, wiring, taken);
+  for (const registered of others) addRoute(app, registered, wiring, addresses);
   // In a scope of its own, where bodies of any type are handed on unread.
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
-    for (const registered of streams) addRoute(scope, registered, wiring, taken);
+    for (const registered of streams) addRoute(scope, registered, wiring, addresses);
   });
-  for (const method of ALL_METHODS) {
-    if (!app.supportedMethods.includes(method)) app.addHttpMethod(method);
-  }
-  void app.register(async (scope) => addMethodRefusals(scope, taken));
 }
 
-/** By its address: the methods that answer there, and what every answer says to pages of other origins. */
-type Taken = Map<string, { readonly methods: Set<string>; readonly cors: Readonly<Record<string, string>> }>;
+/**
+ * What no route takes is refused before its body is looked at: a known path under another method by 405 with what is
+ * allowed there (RFC 9110, section 15.5.6), any other path by 404.
+ */
+function refuseOthers(app: FastifyInstance, addresses: Addresses): void {
+  app.addHook("onRequest", async (request, reply) => {
+    if (!request.is404) return;
+    const address = addresses.find(pathOf(request));
+    if (address === null) throw platformError("not_found", "No route answers at this path.");
+    const allow = [...address.methods].toSorted().join(", ");
+    reply.headers(address.cors);
+    throw platformError("method_not_allowed", `This path takes ${allow}.`, { headers: { allow } });
+  });
+}
 
-function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, taken: Taken): void {
+function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, addresses: Addresses): void {
   const { options, pipeline, entered } = wiring;
   const policy = registered.route.foreign?.cors ?? null;
   const cors = policy === null ? {} : corsHeaders(policy, registered.method);
   const maxBytes = registered.route.body?.kind === "json" ? registered.route.body.maxBytes : undefined;
   for (const path of registered.paths) {
     const url = path.replace(/\{[a-z_]+\+\}$/, "*").replaceAll(/\{([a-z_]+)\}/g, ":$1");
-    const methods = taken.get(url)?.methods ?? new Set<string>();
+    const { methods } = addresses.take(url, cors);
     methods.add(registered.method);
     if (registered.method === "GET") methods.add("HEAD");
-    taken.set(url, { methods, cors });
     if (policy !== null) addPreflight(app, { url, operation: registered.operation, methods, cors });
     app.route({
       method: registered.method,
@@ -185,23 +188,6 @@ function addPreflight(
     config: { operation: to.operation, isOpen: true },
     handler: async (_request, reply) => reply.code(204).headers(to.cors).send(),
   });
-}
-
-/** A known path under another method: 405 with what is allowed there (RFC 9110, section 15.5.6). */
-function addMethodRefusals(app: FastifyInstance, taken: Taken): void {
-  for (const [url, { methods, cors }] of taken) {
-    const allow = [...methods].toSorted().join(", ");
-    app.route({
-      method: ALL_METHODS.filter((method) => !methods.has(method)),
-      url,
-      // Refused before the body is looked at.
-      onRequest: async (_request, reply) => {
-        reply.headers(cors);
-        throw platformError("method_not_allowed", `This path takes ${allow}.`, { headers: { allow } });
-      },
-      handler: async () => undefined,
-    });
-  }
 }
 
 function openCallOf(options: ServerOptions, request: FastifyRequest, reply: FastifyReply): OpenCall {

@@ -6,7 +6,7 @@ import { publishedRoutes } from "./published.ts";
 /** What a route's schema makes of an input. */
 export type AnyParser = Parser;
 
-/** A route with what is compiled from its schemas once. */
+/** A route with what its schemas are compiled to, once. */
 export type Registered = {
   readonly product: Product;
   readonly operation: string;
@@ -21,7 +21,7 @@ export type Registered = {
   | { readonly isOpen: true; readonly route: Route<OpenCall> }
 );
 
-/** Prepares every route of every product; a schema that cannot be published stops the start. */
+/** Prepares every route of every product. */
 export function registerRoutes(products: readonly Product[], areResponsesChecked: boolean): Registered[] {
   return products.flatMap((product) => [
     ...product.routes.map((route): Registered => ({
