@@ -1,9 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-// Its types know the default export alone.
-// oxlint-disable-next-line import/no-named-as-default
-import PDFDocument from "pdfkit";
+import type PDFDocument from "pdfkit";
 
 /** A document of headed sections of labelled values, with one file attached. */
 export type PdfContent = {
@@ -41,7 +39,9 @@ type Doc = InstanceType<typeof PDFDocument>;
 /** Draws the content: A4, fonts embedded, tagged with title and language. */
 export async function renderPdf(content: PdfContent): Promise<Buffer> {
   const fonts = await loadFonts();
-  const doc = new PDFDocument({
+  // Loaded here, because few servers make a certificate soon after their start.
+  const { default: Document } = await import("pdfkit");
+  const doc = new Document({
     size: "A4",
     margins: { top: MARGIN, left: MARGIN, right: MARGIN, bottom: MARGIN + GAP },
     lang: content.lang,

@@ -1,4 +1,3 @@
-import { Encrypter } from "age-encryption";
 import { CompactEncrypt, importJWK, type JWK } from "jose";
 
 /** A public key to which a data key is released: an age recipient, or a JWK (RSA, EC or X25519). */
@@ -45,6 +44,8 @@ function parseJson(text: string): unknown {
 /** Encrypts `dataKey` to the recipient. Throws `RecipientKeyError` when the key is malformed or too weak. */
 export async function releaseTo(recipient: RecipientKey, dataKey: Uint8Array): Promise<ReleasedKey> {
   if (recipient.kind === "age") {
+    // Loaded here, because a server starts sooner without it.
+    const { Encrypter } = await import("age-encryption");
     const encrypter = new Encrypter();
     try {
       encrypter.addRecipient(recipient.recipient);
