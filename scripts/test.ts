@@ -8,11 +8,13 @@ import { globSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 import { startTestCluster, useCluster } from "../test/support/database.ts";
 
-const UNIT = ["src/**/*.test.ts", "cli/**/*.test.ts", "test/*.test.ts"];
-const END_TO_END = ["test/e2e/*.test.ts"];
-const UNIT_PROCESSES = 3;
+const TESTS = ["test/e2e/*.test.ts", "src/**/*.test.ts", "cli/**/*.test.ts", "test/*.test.ts"];
+/** Few, because each loads nearly all sources; more than there are cores, because tests wait for disks and clocks. */
+const PROCESSES = 3;
 
 const named = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), "tabellion-test-"));
@@ -21,13 +23,9 @@ const cluster = given === undefined ? await startTestCluster(folder) : null;
 const dropTemplate = await useCluster(given ?? cluster?.superUrl ?? "");
 let failures = 0;
 try {
-  const unit = named.length > 0 ? named.filter((file) => !file.includes("e2e")) : globSync(UNIT);
-  const endToEnd = named.length > 0 ? named.filter((file) => file.includes("e2e")) : globSync(END_TO_END);
-  // Few processes for the small ones save a start each; those that start servers run beside each other.
-  const shares = sharesOf(unit.toSorted());
-  for (const failed of await Promise.all(shares.map((files) => run(["--test-isolation=none"], files))))
-    failures += failed;
-  failures += await run(["--test-concurrency=2"], endToEnd.toSorted());
+  const files = named.length > 0 ? named : TESTS.flatMap((pattern) => globSync(pattern).toSorted());
+  const failed = await Promise.all(sharesOf(files).map(run));
+  failures = failed.reduce((sum, each) => sum + each, 0);
 } finally {
   await dropTemplate();
   await cluster?.stop();
@@ -39,9 +37,7 @@ process.exit(failures === 0 ? 0 : 1);
 
 /** Every other file: neighbours, which are slow alike, are parted. */
 function sharesOf(files: readonly string[]): string[][] {
-  return Array.from({ length: UNIT_PROCESSES }, (_, share) =>
-    files.filter((_file, index) => index % UNIT_PROCESSES === share),
-  );
+  return Array.from({ length: PROCESSES }, (_, share) => files.filter((_file, index) => index % PROCESSES === share));
 }
 
 /** Once more at the end, where whoever reads the end of a long output finds them. */
@@ -51,21 +47,36 @@ async function tellFailures(): Promise<void> {
   process.stdout.write(`\nwhat failed:\n${texts.join("") || "a process of the tests ended by itself\n"}`);
 }
 
-async function run(options: readonly string[], files: readonly string[]): Promise<number> {
+async function run(files: readonly string[]): Promise<number> {
   if (files.length === 0) return 0;
   const reporters = [
     ...["--test-reporter=spec", "--test-reporter-destination=stdout"],
     ...["--test-reporter=./test/support/failures-reporter.ts"],
     `--test-reporter-destination=${join(folder, `failures-${randomUUID()}`)}`,
   ];
-  const child = spawn(process.execPath, ["--test", "--test-force-exit", ...reporters, ...options, ...files], {
-    stdio: "inherit",
+  const options = ["--test", "--test-force-exit", "--test-isolation=none", "--max-semi-space-size=64", ...reporters];
+  const child = spawn(process.execPath, [...options, ...files], {
+    stdio: ["ignore", "pipe", "inherit"],
     env: { ...process.env, NODE_COMPILE_CACHE: join(folder, "compiled") },
   });
+  const said = sayBySuites(child.stdout);
   // Stopped half-way, the tests end first; then the database and its folder go as after any run.
   const hand = (signal: NodeJS.Signals): void => void child.kill(signal);
   process.on("SIGINT", hand).on("SIGTERM", hand);
   const code = await new Promise<number>((resolve) => child.once("exit", (exitCode) => resolve(exitCode ?? 1)));
   process.off("SIGINT", hand).off("SIGTERM", hand);
+  await said;
   return code;
+}
+
+/** Lines of processes that run beside each other, those of one suite together: its last one is not indented. */
+async function sayBySuites(output: Readable): Promise<void> {
+  let suite = "";
+  for await (const line of createInterface({ input: output })) {
+    suite += `${line}\n`;
+    if (!/^[✔✖ℹ]/.test(line)) continue;
+    process.stdout.write(suite);
+    suite = "";
+  }
+  process.stdout.write(suite);
 }

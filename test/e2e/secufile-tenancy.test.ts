@@ -49,6 +49,9 @@ describe("organisations beside each other", () => {
     ids["audit"] = (await look(server.database.superUrl, created))[0].id;
     ids["tokens"] = (await withScopes(first, ["documents:read"])).tokenId;
     await receiver.waitFor(({ path }) => path === "/first");
+    await eventually("the signer's mail is sent", async () => {
+      return (await rowCounts(server.database.superUrl))["platform.notification_contents"] === 0 ? true : null;
+    });
     ids["did"] = await eventually("the delivery is listed", async () => {
       const { body } = await first.get(`/webhooks/${hook.webhook_id}/deliveries?status=delivered`);
       return body.data[0]?.delivery_id ?? null;

@@ -13,11 +13,17 @@ export type RunOptions = {
   readonly input?: string;
 };
 
-/** Runs a program to its end. It sees of the environment only PATH and what `env` adds. */
+/** What every program needs of this process's environment, and what one has compiled so that the next need not. */
+export function programEnv(): Record<string, string> {
+  const { PATH = "", NODE_COMPILE_CACHE: cache } = process.env;
+  return { PATH, ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }) };
+}
+
+/** Runs a program to its end. It sees of the environment only `programEnv` and what `env` adds. */
 export function runProgram(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const child = spawn(program, args, {
     stdio: ["pipe", "pipe", "pipe"],
-    env: { PATH: process.env["PATH"] ?? "", ...options.env },
+    env: { ...programEnv(), ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
   });
   child.stdin.on("error", () => undefined); // it may end without reading

@@ -157,15 +157,19 @@ export function settled(client: Client, id: string): Promise<Json> {
   });
 }
 
+/** By URL; connections stay open for a moment, because tests look in bursts. */
+const lookers = new Map<string, pg.Pool>();
+
 /** Runs one statement as the cluster's superuser, who sees behind the tenant wall. */
 export async function look(superUrl: string, text: string, values: readonly unknown[] = []): Promise<Json[]> {
-  const client = new pg.Client({ connectionString: superUrl });
-  await client.connect();
-  try {
-    return (await client.query(text, [...values])).rows;
-  } finally {
-    await client.end();
+  let pool = lookers.get(superUrl);
+  if (pool === undefined) {
+    pool = new pg.Pool({ connectionString: superUrl, idleTimeoutMillis: 500, allowExitOnIdle: true });
+    // The database may be stopped or dropped meanwhile; the pool then forgets the connection.
+    pool.on("error", () => undefined);
+    lookers.set(superUrl, pool);
   }
+  return (await pool.query(text, [...values])).rows;
 }
 
 /** Rows of every table of ours, those of the audit log apart: refusals are on record, too. */

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createTestDatabase, type TestDatabase } from "./database.ts";
+import { programEnv } from "./run-program.ts";
 
 /** A real server in a process of its own, as `npm start` would run it. */
 export type TestServer = {
@@ -45,11 +46,13 @@ const START_LIMIT_MS = 60_000;
 export async function startServer(options: TestServerOptions): Promise<TestServer> {
   const port = options.port ?? (await freePort());
   const child = spawn(options.node ?? process.execPath, [options.main ?? MAIN], {
-    stdio: ["ignore", "pipe", "pipe"],
+    // The channel tells it when this process was killed, so that it is not left behind.
+    stdio: ["ignore", "pipe", "pipe", "ipc"],
     // Another account may not be allowed to stand where this process does.
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid, cwd: "/" }),
     env: { ...baseEnv(), ...databaseEnv(options.database), ...portEnv(port, options.dataDirectory), ...options.env },
   });
+  child.channel?.unref();
   const output = collect(child);
   const ended = new Promise<number | null>((resolve) => child.once("exit", (code) => resolve(code)));
   const isWorker = options.env?.["TABELLION_ROLE"] === "worker";
@@ -99,14 +102,11 @@ export async function startTestServer(
 }
 
 function baseEnv(): Record<string, string> {
-  const cache = process.env["NODE_COMPILE_CACHE"];
   return {
-    PATH: process.env["PATH"] ?? "",
+    ...programEnv(),
     TABELLION_CHECK_RESPONSES: "1",
     TABELLION_OUTBOUND_ALLOW: "127.0.0.0/8",
     TABELLION_DB_CONNECTIONS: "10",
-    // Servers are started by the hundred: what one has compiled the next need not.
-    ...(cache === undefined ? {} : { NODE_COMPILE_CACHE: cache }),
   };
 }
 

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
-import { runProgram, type Ended } from "./run-program.ts";
+import { programEnv, runProgram, type Ended } from "./run-program.ts";
 
 const COMMAND = new URL("../../cli/tabellion.mjs", import.meta.url).pathname;
 const WITHHELD_BYTES = 100;
@@ -18,7 +18,7 @@ export function tabellion(args: readonly string[], env: Readonly<Record<string, 
 export async function killRestore(file: string, seen: RegExp, env: Readonly<Record<string, string>>): Promise<string> {
   const child = spawn(process.execPath, [COMMAND, "backup", "restore", "-"], {
     stdio: ["pipe", "ignore", "pipe"],
-    env: { PATH: process.env["PATH"] ?? "", ...env },
+    env: { ...programEnv(), ...env },
     detached: true, // a group of its own, to be killed as one
   });
   const ended = new Promise((resolve) => child.once("exit", resolve));

@@ -107,16 +107,16 @@ describe("tabellion backup", () => {
   test("a backup of a running server restores on an empty machine, and the server there starts on it", async () => {
     const file = join(scratch, "whole.backup");
     const facts = await factsOf(place);
-    const made = await run(["create", file, "--with-root-key"], config);
+    const made = await run(["create", file, "--with-root-key", ...toKey], config);
     assert.equal(made.code, 0, made.said);
     assert.match(made.said, /made bak_\w+ of .*2 tenants, \d+ rows, 1 jobs, 1 objects .* with root key/);
     assert.equal((await stat(file)).mode & 0o777, 0o600);
-    const verified = await run(["verify", file], configOf(await newFolder()));
+    const verified = await run(["verify", file, ...byKey], configOf(await newFolder()));
     assert.equal(verified.code, 0, verified.said);
     assert.match(verified.said, /sound: .*; the root key opens all 2 keys/);
 
     const elsewhere = await newFolder();
-    const restored = await run(["restore", file], configOf(elsewhere));
+    const restored = await run(["restore", file, ...byKey], configOf(elsewhere));
     assert.equal(restored.code, 0, restored.said);
     assert.equal((await stat(join(elsewhere, "root.key"))).mode & 0o777, 0o600);
     assert.equal(await embeddedUrls(elsewhere), null); // it ran for the time of the restore only
@@ -126,9 +126,18 @@ describe("tabellion backup", () => {
     await there.db.close();
     await other.stop();
 
-    const again = await run(["restore", file], configOf(elsewhere));
+    const again = await run(["restore", file, ...byKey], configOf(elsewhere));
     assert.equal(again.code, 1);
     assert.match(again.said, /there is data here already/);
+  });
+
+  test("a backup made with a passphrase opens with it and with no other", async () => {
+    const file = join(scratch, "passphrase.backup");
+    assert.equal((await run(["create", file], config)).code, 0);
+    assert.equal((await run(["verify", file], config)).code, 0);
+    const wrong = await run(["verify", file], config, undefined, "another one");
+    assert.equal(wrong.code, 1);
+    assert.match(wrong.said, /the passphrase does not open this backup/);
   });
 
   test("a file that is there is replaced only by --force, and a failure leaves nothing behind", async () => {
