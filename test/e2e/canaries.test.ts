@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { storeBothSides } from "../canaries/erasure.ts";
 import { plantKeyStorage } from "../canaries/key-storage.ts";
 import { searchFiles, searchTables, superuserOf } from "../canaries/places.ts";
 import { Planter } from "../canaries/planting.ts";
@@ -15,6 +16,7 @@ import { startLocalServer, type LocalServer } from "../support/local-server.ts";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { runMain } from "../support/run-program.ts";
 import { startServer, type TestServer } from "../support/server.ts";
+import { demoSsks } from "../support/ssks-client.ts";
 
 const WANTED = 1_000;
 
@@ -184,5 +186,33 @@ describe("secrets that were planted through every door", () => {
     assert.deepEqual(summaryOf(withPassphrase.in("backup", await readFile(file))), []);
     assert.deepEqual(summaryOf(withPassphrase.in("output", Buffer.from(stdout + stderr))), []);
     assert.deepEqual(summaryOf((await searchFiles(dataDirectory, withPassphrase)).findings), []);
+  });
+
+  test("SK-34 SK-43 what a deleted user stored leaves the disk: tables by a vacuum, the log by what is written later", async () => {
+    const superuser = await superuserOf(dataDirectory);
+    try {
+      const user = await storeBothSides(await demoSsks(server), superuser);
+      const kept = searchFor(user.kept);
+      const doorsBelow = async (place: RegExp): Promise<string[]> => {
+        const { findings } = await searchFiles(dataDirectory, kept);
+        return [...new Set(findings.filter((found) => place.test(found.place)).map(({ door }) => door))].toSorted();
+      };
+      const all = user.kept.map(({ door }) => door).toSorted();
+      await superuser.query("checkpoint");
+      assert.deepEqual(await doorsBelow(/\/base\//), all);
+      assert.deepEqual(await doorsBelow(/\/pg_wal\//), all);
+      await user.erase();
+      await superuser.query("vacuum full ssks.users, ssks.identities, ssks.slots");
+      await superuser.query("checkpoint");
+      assert.deepEqual(await doorsBelow(/\/base\//), []);
+      // Each switch begins a file of the log and blanks the rest of the one before; old ones are used again.
+      for (let turn = 0; turn < 12; turn++) {
+        await superuser.query("select pg_logical_emit_message(false, 'turn', ''), pg_switch_wal()");
+        await superuser.query("checkpoint");
+      }
+      assert.deepEqual(await doorsBelow(/./), []);
+    } finally {
+      await superuser.end();
+    }
   });
 });
