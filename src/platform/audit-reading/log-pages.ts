@@ -1,3 +1,4 @@
+import { readLog } from "../audit/audit.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { isEmpty, type Filter } from "./filters.ts";
 import { findLogSize, listLogRows, type IndexRange, type LogRow } from "./store/log.ts";
@@ -53,11 +54,8 @@ export async function readPageNow(
   return db.tenant(tenantId, async (tx) => {
     const size = (await findLogSize(tx, tenantId)) ?? 0;
     const until = wish.until === null ? size : Math.min(size, wish.until);
-    const page = await readPage(tx, tenantId, {
-      range: { from: wish.from, until },
-      filter: wish.filter,
-      limit: wish.limit,
-    });
+    const { from, filter, limit } = wish;
+    const page = await readLog(tx, () => readPage(tx, tenantId, { range: { from, until }, filter, limit }));
     return { ...page, size };
   });
 }

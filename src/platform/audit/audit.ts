@@ -60,6 +60,20 @@ export async function recordAudit(tx: Tx, tenantId: string, entry: AuditEntry): 
   return id;
 }
 
+/**
+ * Reads tables of the audit log in the caller's transaction, within the time that a row may wait: when they are locked the
+ * answer is `audit_unavailable` and no reader holds a connection for longer.
+ */
+export async function readLog<T>(tx: Tx, read: () => Promise<T>): Promise<T> {
+  refuseWhileBlocked();
+  try {
+    await updateLockLimit(tx, LOCK_LIMIT_MS);
+    return await read();
+  } catch (error) {
+    throw auditFailure(error);
+  }
+}
+
 /** What the log holds of an event: SHA-256 of salt and canonical text. It says nothing once the salt is gone. */
 export function saltedHash(salt: Uint8Array, event: string): Buffer {
   return createHash("sha256").update(salt).update(event, "utf8").digest();

@@ -1,3 +1,4 @@
+import { readLog } from "../../audit/audit.ts";
 import { logVerifierKey } from "../../audit/log-key.ts";
 import { proveCheckpoint, proveEventIn } from "../../audit/proofs.ts";
 import { findCheckpointOfSize } from "../../audit/store/tree.ts";
@@ -15,11 +16,11 @@ type Shown<View> = { readonly view: View; readonly text: string };
 /** All that is needed to check one record alone: its text and salt, the way to the root, and the signed root. */
 export async function getAuditProof(call: Call, id: string): Promise<Shown<ProofView>> {
   const { tenantId } = call.caller;
-  const row = await call.read((tx) => findRecord(tx, tenantId, id));
+  const row = await call.read((tx) => readLog(tx, () => findRecord(tx, tenantId, id)));
   if (row === null) throw notFound(id);
   if (row.index === null) throw pending(id);
-  const proof = await call.read(async (tx) =>
-    proveEventIn(tx, tenantId, id, await checkpointOf(tx, tenantId, "audit")),
+  const proof = await call.read((tx) =>
+    readLog(tx, async () => proveEventIn(tx, tenantId, id, await checkpointOf(tx, tenantId, "audit"))),
   );
   if (proof === null) throw pending(id);
   const { index, event, checkpoint } = proof;

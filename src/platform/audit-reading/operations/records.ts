@@ -1,4 +1,4 @@
-import { recordAudit } from "../../audit/audit.ts";
+import { readLog, recordAudit } from "../../audit/audit.ts";
 import { actorOf } from "../../credentials/operations.ts";
 import type { Call } from "../../product.ts";
 import { auditReadingError } from "../errors.ts";
@@ -19,7 +19,8 @@ export async function listAuditRecords(call: Call, product: string, query: ListQ
     const range = isBackwards
       ? { from: 0, until: Math.min(at ?? size, size) }
       : { from: at === null ? 0 : at + 1, until: size };
-    const { rows, rest } = await readPage(tx, tenantId, { range, filter, limit: query.limit, isBackwards });
+    const wish = { range, filter, limit: query.limit, isBackwards };
+    const { rows, rest } = await readLog(tx, () => readPage(tx, tenantId, wish));
     await recordAudit(tx, tenantId, {
       action: `${product}.listAuditRecords`,
       at: call.now,
@@ -36,7 +37,7 @@ export async function listAuditRecords(call: Call, product: string, query: ListQ
 export async function getAuditRecord(call: Call, product: string, id: string): Promise<AuditRecord> {
   const { tenantId } = call.caller;
   return call.write(async (tx) => {
-    const row = await findRecord(tx, tenantId, id);
+    const row = await readLog(tx, () => findRecord(tx, tenantId, id));
     if (row === null) throw notFound(id);
     const { index } = row;
     if (index === null) throw pending(id);
