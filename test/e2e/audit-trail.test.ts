@@ -168,6 +168,10 @@ describe("what requests leave in the audit log", () => {
     });
     for (const row of counts) assert.equal(row.source, "127.0.0.0/24");
     assert.ok(counts.some((row) => row.reason === "not_found"));
+    assert.ok(
+      counts.some((row) => row.reason === "page_not_found"),
+      "a link that opens nothing is shown as a page",
+    );
     assert.ok(!JSON.stringify(counts).includes("wrong"));
   });
 

@@ -198,6 +198,19 @@ describe("a changed bit anywhere in an audit log", () => {
     "an event that says something else": `update platform.audit_events set event = replace(event, 'é 5"', 'é 6"') where event like '%é 5"%'`,
     "an event and its leaf hash, made anew together": `update platform.audit_events set event = '{}',
        leaf_hash = sha256('\\x00'::bytea || sha256(salt || convert_to('{}', 'UTF8'))) where event like '%é 5"%'`,
+    ...Object.fromEntries(
+      [
+        ...["action", "actor_type", "actor_id", "bucket", "resource_type", "resource_id", "outcome"].map((column) => {
+          const changed =
+            column === "outcome" ? "case outcome when 'denied' then 'failed' else 'denied' end" : "'visitor'";
+          return [column, `${column} = ${changed}`];
+        }),
+        ["at", "at = at + interval '1 second'"],
+      ].map(([column, change]) => [
+        `a column "${column}" by which a record would no longer be found`,
+        `update platform.audit_events set ${change} where tenant_id = '${TENANT}' and event like '%é 5"%'`,
+      ]),
+    ),
     "a leaf that was taken out": "delete from platform.audit_leaves where index = 300",
     "a leaf that was replaced": "update platform.audit_leaves set entry = sha256('x'::bytea) where index = 300",
     "leaves and checkpoints cut off together": `delete from platform.audit_leaves where index >= 600;

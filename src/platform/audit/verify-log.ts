@@ -11,7 +11,7 @@ import {
   listLeaves,
   listTiles,
   type CheckpointRow,
-  type LeafRow,
+  type LeafWithColumns,
   type LogName,
 } from "./store/tree.ts";
 import { listTopEntries } from "./store/queue.ts";
@@ -27,7 +27,7 @@ const MAX_FINDINGS = 20;
 export type CheckedLog = { readonly tenantId: string; readonly log: LogName };
 
 /** A leaf of the log above is the hash of a checkpoint, and has no event. */
-type CheckedLeaf = Pick<LeafRow, "index" | "entry"> & Partial<LeafRow>;
+type CheckedLeaf = Pick<LeafWithColumns, "index" | "entry"> & Partial<LeafWithColumns>;
 const leafReaders: Readonly<Record<LogName, typeof listTopEntries | typeof listLeaves>> = {
   audit: listLeaves,
   top: listTopEntries,
@@ -130,12 +130,37 @@ async function listAllCheckpoints(
 
 /** Rows against their leaves. A row that was erased has left its entry behind. */
 function rowFindings(leaves: readonly CheckedLeaf[]): Finding[] {
-  return leaves.flatMap(({ index, entry, event = null, salt = null, leaf_hash: leafHash = null }) => {
+  return leaves.flatMap((leaf) => {
+    const { index, entry, event = null, salt = null, leaf_hash: leafHash = null } = leaf;
     if (event === null || salt === null || leafHash === null) return [];
     const isFit = saltedHash(salt, event).equals(entry) && leafHashOf(entry).equals(leafHash);
-    return isFit ? [] : [{ what: "the event is not what was hashed", index: Number(index) }];
+    if (!isFit) return [{ what: "the event is not what was hashed", index: Number(index) }];
+    const isSame = saidByColumns(leaf) === saidByEvent(event);
+    return isSame ? [] : [{ what: "a column does not say what the event says", index: Number(index) }];
   });
 }
+
+/** What readers look for records by. It is no part of what was hashed, so it has to repeat the event. */
+function saidByColumns(leaf: CheckedLeaf): string {
+  const { at, action, actor_type, actor_id, bucket, resource_type, resource_id, outcome } = leaf;
+  return JSON.stringify([at, action, actor_type, actor_id, bucket, resource_type, resource_id, outcome]);
+}
+
+function saidByEvent(event: string): string {
+  // oxlint-disable-next-line typescript/no-unsafe-assignment -- its hash fits: it is what `recordAudit` wrote
+  const { at, action, actor, bucket, resource, outcome }: Said = JSON.parse(event);
+  const { type = null, id = null } = resource ?? {};
+  return JSON.stringify([at, action, actor.type, actor.id, bucket, type, id, outcome]);
+}
+
+type Said = {
+  readonly at: string;
+  readonly action: string;
+  readonly actor: { readonly type: string; readonly id: string };
+  readonly bucket: string | null;
+  readonly resource: { readonly type: string; readonly id: string } | null;
+  readonly outcome: string;
+};
 
 /** Leaves against tiles, and the roots that they make against the signed ones. */
 function treeFindings(page: Page, keys: readonly NoteVerifier[]): Finding[] {

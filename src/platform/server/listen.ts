@@ -170,10 +170,24 @@ function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, 
         const state = entered.get(request);
         if (state === undefined) throw new Error("a request reached its handler without entering");
         await pipeline.carryOut(registered, request, reply, state);
+        if (registered.isOpen) notePage(options, state.open, reply.statusCode);
         return reply;
       },
     });
   }
+}
+
+/** Refusals that are shown as a page, to people whom nobody knows: a link that opens nothing, a form from elsewhere. */
+const PAGE_REFUSALS: Readonly<Record<number, string>> = {
+  403: "page_forbidden",
+  404: "page_not_found",
+  410: "page_gone",
+  429: "page_rate_limited",
+};
+
+function notePage({ refusals }: ServerOptions, { remoteAddress, now }: OpenCall, status: number): void {
+  const reason = PAGE_REFUSALS[status];
+  if (reason !== undefined) refusals.note(remoteAddress, reason, now);
 }
 
 /** What a browser asks before it lets a page of another origin send anything. */

@@ -155,10 +155,27 @@ export type LeafRow = {
   readonly leaf_hash: Buffer | null;
 };
 
+/** A leaf with the columns that repeat what its event says, for those who look for records by them. */
+export type LeafWithColumns = LeafRow & {
+  readonly at: Date | null;
+  readonly action: string | null;
+  readonly actor_type: string | null;
+  readonly actor_id: string | null;
+  readonly bucket: string | null;
+  readonly resource_type: string | null;
+  readonly resource_id: string | null;
+  readonly outcome: string | null;
+};
+
 /** Leaves with their events, in the order of their indexes. */
-export async function listLeaves(tx: Tx, tenantId: string, range: { from: number; count: number }): Promise<LeafRow[]> {
-  return tx.many(sql<LeafRow>`
-    select l.index, l.entry, e.event, e.salt, e.leaf_hash
+export async function listLeaves(
+  tx: Tx,
+  tenantId: string,
+  range: { from: number; count: number },
+): Promise<LeafWithColumns[]> {
+  return tx.many(sql<LeafWithColumns>`
+    select l.index, l.entry, e.event, e.salt, e.leaf_hash, e.at, e.action, e.actor_type, e.actor_id, e.bucket,
+           e.resource_type, e.resource_id, e.outcome
       from platform.audit_leaves l
       left join platform.audit_events e on e.tenant_id = l.tenant_id and e.id = l.event_id
      where l.tenant_id = ${tenantId} and l.index >= ${range.from} and l.index < ${range.from + range.count}
