@@ -224,6 +224,9 @@ describe("members, on two processes", () => {
     const unknown = await nobody.post("/v1/auth/password-reset", { email: "nobody@example.org" });
     assert.deepEqual(expected(known, 202), expected(unknown, 202));
     const token = tokenIn((await mailbox.mailTo(email, 2)).text);
+    const asked =
+      "select 1 from platform.audit_events where action = 'platform.requestPasswordReset' and outcome = 'success'";
+    assert.equal((await look(world.database.superUrl, asked)).length, 1, "the link that was mailed is on record");
     const visitor = visitorOf(world.two.origin);
     assert.equal((await visitor.look(`/reset/${token}?utm_source=mail&lang=fr&lang=en`)).status, 200);
     const password = "an entirely new password";

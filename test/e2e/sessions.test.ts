@@ -75,6 +75,16 @@ describe("sessions of members, on two processes", () => {
     assert.equal(successors.size, 1);
     const [successor] = successors;
     expected(await clientOf(world.two.origin, "").post("/v1/auth/refresh", { refresh_token: successor }), 200);
+    const rows = await look(
+      world.database.superUrl,
+      `select event::json -> 'details' ->> 'is_retry' as is_retry, count(*)::int as count from platform.audit_events
+        where action = 'platform.refreshSession' and resource_id = $1 and outcome = 'success' group by 1 order by 1`,
+      [tokens.session_id],
+    );
+    assert.deepEqual(rows, [
+      { is_retry: "false", count: 2 },
+      { is_retry: "true", count: 63 },
+    ]);
   });
 
   test("a spent refresh token shown by somebody else ends the session, on the other process within a second", async () => {

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { recordAudit } from "../audit/audit.ts";
+import { recordAudit, type AuditEntry } from "../audit/audit.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import type { Keyring } from "../keys/keyring.ts";
@@ -96,8 +96,10 @@ async function spend(tx: Tx, parts: RefreshParts, context: RefreshContext): Prom
       return null;
     }
   }
+  const member = { tenantId, sessionId, memberId: before.member_id };
+  await noteRefresh(tx, member, context, { outcome: "success", details: { is_retry: !isSpent } });
   const refreshToken = refreshTokenOf(keyring, { tenantId, sessionId, generation: generation + 1 }, before.seed);
-  return { tenantId, sessionId, memberId: before.member_id, refreshToken };
+  return { ...member, refreshToken };
 }
 
 function isOver(row: SessionRow, now: Date): boolean {
@@ -115,13 +117,24 @@ async function endFamily(tx: Tx, row: SessionRow, parts: RefreshParts, context: 
   const { tenantId, sessionId } = parts;
   const ended = await updateSessionRevoked(tx, tenantId, { id: sessionId, reason: "refresh_reuse", now: context.now });
   if (ended === 0) return;
-  await recordAudit(tx, tenantId, {
+  const reason = "a spent refresh token was shown again";
+  const member = { tenantId, sessionId, memberId: row.member_id };
+  await noteRefresh(tx, member, context, { outcome: "denied", details: { reason, generation: parts.generation } });
+}
+
+/** New credentials are handed out, so it stands in the log as every other act does. */
+async function noteRefresh(
+  tx: Tx,
+  of: Omit<Refreshed, "refreshToken">,
+  context: RefreshContext,
+  what: Pick<AuditEntry, "outcome" | "details">,
+): Promise<void> {
+  await recordAudit(tx, of.tenantId, {
     action: "platform.refreshSession",
     at: context.now,
-    actor: { type: "member", id: row.member_id, ip: context.remoteAddress },
-    resource: { type: "session", id: sessionId },
-    outcome: "denied",
-    details: { reason: "a spent refresh token was shown again", generation: parts.generation },
+    actor: { type: "member", id: of.memberId, ip: context.remoteAddress },
+    resource: { type: "session", id: of.sessionId },
+    ...what,
   });
 }
 

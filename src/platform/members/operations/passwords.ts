@@ -98,6 +98,13 @@ async function sendTo(tools: SendTools, target: { tenantId: string; memberId: st
     const url = `${tools.publicUrl()}/reset/${token}`;
     const mail = { to: emailOf(keys, row), locale: row.locale, organisation, url, at: now, expiresAt };
     await enqueueMail(tx, keys, linkMail("reset", mail));
+    await recordAudit(tx, tenantId, {
+      action: "platform.requestPasswordReset",
+      at: now,
+      actor: { type: "system", id: "platform.mailReset" },
+      resource: { type: "member", id: memberId },
+      outcome: "success",
+    });
   });
 }
 
