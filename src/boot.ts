@@ -44,7 +44,7 @@ import { createMetrics, type Metrics } from "./platform/server/metrics.ts";
 import { withMembers } from "./platform/sessions/member-check.ts";
 import { noteDisabledWebhook } from "./platform/members/operations/webhook-mails.ts";
 import { createPeople } from "./platform/sessions/people.ts";
-import { listTenantIds } from "./platform/tenants/store.ts";
+import { listTenantIdsEver } from "./platform/tenants/store.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
 import { rotateEvidenceKey } from "./products/secufile/operations/evidence.ts";
@@ -195,7 +195,7 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
     ...limitsJobs(db),
     ...auditJobs({
       ...services,
-      listTenants: (after) => db.directory((tx) => listTenantIds(tx, after, TENANTS_A_PAGE)),
+      listTenants: (after) => db.directory((tx) => listTenantIdsEver(tx, after, TENANTS_A_PAGE)),
     }),
     ...(await notifyJobs(services)),
   ];

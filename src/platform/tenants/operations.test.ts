@@ -7,7 +7,7 @@ import type { Database } from "../db/tx.ts";
 import { isAppError } from "../errors/errors.ts";
 import { createKeyring, SERVER_TENANT, TenantShreddedError, type Keyring } from "../keys/keyring.ts";
 import { createTenant, deleteTenant, everyTenantId, nameOfTenant } from "./operations.ts";
-import { countTenants, findTenant, listTenantIds, listTenants } from "./store.ts";
+import { countTenants, findTenant, listTenantIds, listTenantIdsEver, listTenants } from "./store.ts";
 
 const NOW = new Date("2026-11-22T09:30:00.000Z");
 
@@ -78,6 +78,7 @@ describe("organisations", () => {
       false,
     );
     assert.equal((await db.directory((tx) => listTenantIds(tx, "", 100))).includes(id), false);
+    assert.ok((await db.directory((tx) => listTenantIdsEver(tx, "", 100))).includes(id));
     assert.deepEqual(await actionsOf(id, id), ["platform.deleteTenant"]);
     await assert.rejects(shred(id), (error) => isAppError(error, "tenants", "tenant_not_found"));
   });

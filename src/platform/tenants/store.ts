@@ -53,6 +53,13 @@ export async function listTenantIds(tx: Tx, afterId: string, limit: number): Pro
   return rows.map((row) => row.id);
 }
 
+/** The same with those that were shredded: their audit logs stay. */
+export async function listTenantIdsEver(tx: Tx, afterId: string, limit: number): Promise<string[]> {
+  const rows = await tx.many(sql<{ id: string }>`
+    select id from platform.tenants where id > ${afterId} order by id limit ${limit}`);
+  return rows.map((row) => row.id);
+}
+
 /** Zero rows: there is no such tenant, or it was deleted before. */
 export async function updateTenantDeleted(tx: Tx, id: string, now: Date): Promise<number> {
   return tx.run(sql`update platform.tenants set deleted_at = ${now} where id = ${id} and deleted_at is null`);
