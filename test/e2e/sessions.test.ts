@@ -327,6 +327,7 @@ describe("one-time codes and stepping up, on two processes", () => {
       ["POST", `/tokens/tok_${id}/rotate`],
       ["POST", `/documents/doc_${id}/key-release`],
       ["POST", `/webhooks/whk_${id}/rotate-secret`],
+      ["POST", "/audit/streams"],
       ["PATCH", `/v1/members/mem_${id}`],
       ["DELETE", `/v1/members/mem_${id}`],
       ["DELETE", `/v1/members/invitations/inv_${id}`],

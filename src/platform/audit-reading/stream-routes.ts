@@ -36,6 +36,8 @@ function makingRoutes({ product, scopes }: Reading, at: At): Route<Call>[] {
       body: { kind: "json", schema: createStreamRequest },
       answer: { kind: "json", status: 201, schema: streamWithSecretShape, description: "The stream, and its secret." },
       errors: [errors.audit_stream_limit_reached],
+      // From then on a stranger's receiver may learn all that happens.
+      needsStepUp: true,
       isAnswerSecret: true,
       examples: {
         request: { name: "SIEM", type: "webhook", url: "https://siem.example.com/tabellion" },
