@@ -2,9 +2,11 @@
  * What key storage costs beyond its transactions, and what a million stored users cost: whole challenge cycles
  * (challenge_send, challenge_validate, search) and searches under a password over keep-alive HTTP, on a server with a
  * thousand users and on one with a million in turn, beside the bare durable transactions of the same calls on the same
- * tables. Use: node bench/ssks.ts [--short], which makes do with a hundred thousand.
+ * tables. Then cycles whose challenge goes out as a mail by SMTP and is read from it, beside those that send none. Use: node bench/ssks.ts [--short], which makes do with a hundred thousand.
  */
 import { randomUUID } from "node:crypto";
+import { setTimeout as pause } from "node:timers/promises";
+import { openMailbox, type Mail } from "../test/support/mailbox.ts";
 import { FAKE_CHALLENGE, newApp, TEMPLATE, wideLimits } from "../test/support/ssks-app.ts";
 import type { SsksClient } from "../test/support/ssks-client.ts";
 import { withLanes, type HttpLane } from "./support/http-lane.ts";
@@ -36,7 +38,8 @@ type Storage = {
 
 type Kind = "cycle" | "search";
 
-await withServer({}, async (one) => {
+const mailbox = await openMailbox();
+await withServer(mailbox.env, async (one) => {
   const other = await startMeasured({});
   const few = await storageOf(one, FEW);
   const many = await storageOf(other, MANY);
@@ -46,14 +49,16 @@ await withServer({}, async (one) => {
       const sides = { few: { ...few, lanes }, many: { ...many, lanes: otherLanes } };
       await measure("cycle", "challenge cycles", { ...sides, bare: bare.cycle });
       await measure("search", "password searches", { ...sides, bare: bare.search });
+      await measureMailed(sides.few);
     }),
   );
   await bare.close();
   await other.remove();
 });
+await mailbox.close();
 
 async function storageOf(server: MeasuredServer, count: number): Promise<Storage> {
-  const app = await newApp(server, { limits: wideLimits });
+  const app = await newApp(server, { limits: wideLimits, mails_per_hour: 1_000_000 });
   // Their ids are as random as those of the others, so that they stand anywhere among them.
   const known = Array.from({ length: FEW }, () => randomUUID());
   const storage = { name: String(count), app, known };
@@ -77,15 +82,32 @@ async function store(storage: Storage, lane: HttpLane, user: string): Promise<vo
   await ask(storage, lane, { path: "/push/", body: { ...slotOf(storage, user), data_b64: "A".repeat(80) } });
 }
 
-async function cycle(storage: Storage, lane: HttpLane, user: string): Promise<void> {
-  const sent = await ask(storage, lane, { path: "/tmr/back/challenge_send/", body: orderOf(user) });
-  const proof = { challenge: FAKE_CHALLENGE, auth_factor: factorOf(user) };
+async function cycle(storage: Storage, lane: HttpLane, user: string, isMailed = false): Promise<void> {
+  const order = { ...orderOf(user), fake_otp: !isMailed };
+  const sent = await ask(storage, lane, { path: "/tmr/back/challenge_send/", body: order });
+  const challenge = isMailed ? await mailedTo(`${user}@example.org`) : FAKE_CHALLENGE;
+  const proof = { challenge, auth_factor: factorOf(user) };
   const proved = await ask(storage, lane, {
     path: "/tmr/front/challenge_validate/",
     session: sent.session_id,
     body: proof,
   });
   await ask(storage, lane, { path: "/tmr/front/search/", session: proved.new_id, body: {} });
+}
+
+/** By address, what came and was not read yet. */
+const unread = new Map<string, Mail[]>();
+let seen = 0;
+
+async function mailedTo(address: string): Promise<string> {
+  for (;;) {
+    for (const mail of mailbox.mails.slice(seen)) unread.set(mail.to, [...(unread.get(mail.to) ?? []), mail]);
+    seen = mailbox.mails.length;
+    const mail = unread.get(address)?.shift();
+    const challenge = mail === undefined ? undefined : /code: ([a-z0-9]{8})/.exec(mail.text)?.[1];
+    if (challenge !== undefined) return challenge;
+    await pause(2);
+  }
 }
 
 async function search(storage: Storage, lane: HttpLane, user: string): Promise<void> {
@@ -145,6 +167,27 @@ async function measure(kind: Kind, name: string, { few, many, bare }: Sides): Pr
   console.log(`${label.padEnd(50)}${slower.toFixed(2).padStart(10)} times goal < ${GOAL_SLOWER} ${verdict}`);
 }
 
+/** In turn with those that send nothing. */
+async function measureMailed(storage: Measured): Promise<void> {
+  const mailed: Sample[] = [];
+  const silent: Sample[] = [];
+  for (let round = 0; round <= ROUNDS; round++) {
+    const pair = [
+      await sampleOf(LANES, SECONDS, callsOf("cycle", storage, true)),
+      await sampleOf(LANES, SECONDS, callsOf("cycle", storage)),
+    ];
+    if (round === 0) continue;
+    mailed.push(...pair.slice(0, 1));
+    silent.push(...pair.slice(1));
+  }
+  const [ours, peer] = [figuresOf(mailed), figuresOf(silent)];
+  tell(`challenge cycles with a mail by SMTP, ${LANES} at once`, "/s", ours.perSecond, [
+    peer.perSecond,
+    "cycles/s without",
+  ]);
+  tell("  median, until the mail has come and been used", "ms", ours.median, [peer.median, "ms without"]);
+}
+
 function slownessOf(few: readonly Sample[], many: readonly Sample[]): number {
   const ratios = few.map(
     (sample, round) => figuresOf([sample]).perSecond / figuresOf(many.slice(round, round + 1)).perSecond,
@@ -153,7 +196,7 @@ function slownessOf(few: readonly Sample[], many: readonly Sample[]): number {
 }
 
 /** Calls for one known user after the other; no two lanes have the same. */
-function callsOf(kind: Kind, storage: Measured): (lane: number) => Promise<void> {
+function callsOf(kind: Kind, storage: Measured, isMailed = false): (lane: number) => Promise<void> {
   const turns = Array.from({ length: LANES }, () => 0);
   const share = Math.floor(storage.known.length / LANES);
   return async (lane) => {
@@ -162,6 +205,6 @@ function callsOf(kind: Kind, storage: Measured): (lane: number) => Promise<void>
     const user = storage.known[lane * share + (turn % share)] ?? "";
     const http = storage.lanes[lane];
     if (http === undefined) throw new Error("no connection");
-    await (kind === "cycle" ? cycle(storage, http, user) : search(storage, http, user));
+    await (kind === "cycle" ? cycle(storage, http, user, isMailed) : search(storage, http, user));
   };
 }
