@@ -3,8 +3,8 @@ import { instantShape, pageQuery, pageShape } from "../../platform/http/body.ts"
 import { environments } from "./app.ts";
 import { usualLimits, type LimitName } from "./limits.ts";
 
-/** What is stored is as long as the longest of long-lived identities, several times over. */
-const MAX_DATA_CHARACTERS = 262_144;
+/** 256 KiB as base64: as long as the longest of long-lived identities, several times over. */
+const MAX_DATA_CHARACTERS = 349_528;
 /** So that markup and text, in which a letter may count twice, fit into a mail. */
 const MAX_TEMPLATE_CHARACTERS = 48_000;
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
