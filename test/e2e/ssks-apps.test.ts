@@ -5,15 +5,30 @@ import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { demoTenant, newPerson, signIn } from "../support/people.ts";
-import { clientOf, eventually, expected, expectedProblem, type Client, type Json } from "../support/secufile-client.ts";
+import {
+  clientOf,
+  eventually,
+  expected,
+  expectedProblem,
+  look,
+  type Answer,
+  type Client,
+  type Json,
+} from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
 import { FAKE_CHALLENGE, newApp, openSession } from "../support/ssks-app.ts";
-import { demoSsks, newUser, ssksClientOf, type SsksClient } from "../support/ssks-client.ts";
+import { demoSsks, newUser, said, ssksClientOf, wrongFields, type SsksClient } from "../support/ssks-client.ts";
 import { runProgram } from "../support/run-program.ts";
 import { tabellion } from "../support/tabellion-command.ts";
 
 const NOBODY = "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
 const APPS = "/v1/ssks/apps";
+const SEND = "/tmr/back/challenge_send/";
+
+function phoneOrder(value: string) {
+  const user = { user_id: value, auth_factor: { type: "SMS", value } };
+  return { ...user, create_user: true, force_auth: true, template: "<p>$$CHALLENGE$$</p>" };
+}
 
 describe("applications of SSKS", () => {
   let server: Awaited<ReturnType<typeof startTestServer>>;
@@ -146,6 +161,83 @@ describe("applications of SSKS", () => {
     expectedProblem(await api.call("DELETE", path), 404, "template_not_found");
   });
 
+  test("SK-22 a template must be there and hold the mark; an application's own stands in for it", async () => {
+    const app = await newApp(server, { environment: "staging" });
+    const order = { ...newUser(), create_user: true, force_auth: true };
+    assert.deepEqual(wrongFields(await app.back(SEND, order)), ["template"]);
+    const bare = { ...order, template: "<p>no mark</p>" };
+    assert.deepEqual(wrongFields(await app.back(SEND, bare)), ["template"]);
+    expected(await api.call("PATCH", `${APPS}/${app.appId}`, { body: { is_mark_waived: true } }), 200);
+    expected(await app.back(SEND, bare), 200);
+    const kept = { name: "kept", subject: "Kept subject", html: "<p>$$CHALLENGE$$</p>", is_default: true };
+    const { template_id } = expected(await api.post(`${APPS}/${app.appId}/templates`, kept), 201);
+    expected(await app.back(SEND, order), 200);
+    expected(await app.back(SEND, { ...order, template_id }), 200);
+    await mailbox.mailTo(order.auth_factor.value, 3);
+    const subjects = mailbox.mails.filter(({ to }) => to === order.auth_factor.value).map(({ subject }) => subject);
+    assert.deepEqual(subjects.toSorted(), ["End-to-end encryption challenge", "Kept subject", "Kept subject"]);
+    assert.deepEqual(wrongFields(await app.back(SEND, { ...order, template_id: NOBODY })), ["template_id"]);
+  });
+
+  test("SK-22 a kept template that is not the default makes the mail where it is named; one without the mark makes none", async () => {
+    const app = await newApp(server, { environment: "staging" });
+    const path = `${APPS}/${app.appId}`;
+    const keep = async (html: string, isDefault = false): Promise<string> => {
+      const template = { name: "kept", subject: html.slice(4, 8), html, is_default: isDefault };
+      return expected(await api.post(`${path}/templates`, template), 201).template_id;
+    };
+    await keep("<h1>Main</h1>$$CHALLENGE$$", true);
+    const named = await keep("<h1>Side</h1><p>It is <b>$$CHALLENGE$$</b></p>");
+    const bare = await keep("<h1>Bare</h1>");
+    const send = (template_id: string, user = newUser()): Promise<Answer> =>
+      app.back(SEND, { ...user, create_user: true, force_auth: true, template_id });
+    const user = newUser();
+    const { session_id: session } = expected(await send(named, user), 200);
+    const mail = await mailbox.mailTo(user.auth_factor.value);
+    const challenge = /It is (\S{8})/.exec(mail.text)?.[1] ?? "";
+    assert.equal(mail.html.trim(), `<h1>Side</h1><p>It is <b>${challenge}</b></p>`);
+    assert.match(mail.text, new RegExp(`^Side\\s+It is ${challenge}\\s*$`));
+    assert.equal(mail.subject, "Side");
+    const proof = { challenge, auth_factor: user.auth_factor };
+    expected(await app.front("/tmr/front/challenge_validate/", session, proof), 200);
+    const set = async (body: object): Promise<void> => void expected(await api.call("PATCH", path, { body }), 200);
+    assert.deepEqual(wrongFields(await send(bare)), ["template"]);
+    await set({ is_mark_waived: true });
+    const other = newUser();
+    expected(await send(bare, other), 200);
+    assert.equal((await mailbox.mailTo(other.auth_factor.value)).html.trim(), "<h1>Bare</h1>");
+    await set({ environment: "production" });
+    assert.deepEqual(wrongFields(await send(bare)), ["template"], "in production the mark is never waived");
+    expected(await send(named), 200);
+  });
+
+  test("SK-13 text messages beyond the month's quota are a 406 with exactly this body, and nothing happened", async () => {
+    const app = await newApp(server, { sms_quota: 1 });
+    const first = expected(await app.back(SEND, phoneOrder("+12065550100")), 200);
+    assert.equal(said(await app.back(SEND, phoneOrder("+12065550100")), 406), '{"detail":"SMSQuotaFailed"}');
+    const rows = await look(server.database.superUrl, "select sent from ssks.sms_usage where app_id = $1", [app.appId]);
+    assert.deepEqual(rows, [{ sent: 1 }]);
+    const { auth_factor } = phoneOrder("+12065550100");
+    const wrong = { challenge: "wrongone", auth_factor };
+    expected(await app.front("/tmr/front/challenge_validate/", first.session_id, wrong), 403);
+    expected(await app.back(SEND, { ...phoneOrder("+12065550100"), fake_otp: true }), 200);
+  });
+
+  test("SK-13 the quota is of one application and one month", async () => {
+    const [app, other] = [await newApp(server, { sms_quota: 1 }), await newApp(server, { sms_quota: 1 })];
+    const send = (client: SsksClient): Promise<Answer> => client.back(SEND, phoneOrder("+12065550103"));
+    const used = async (client: SsksClient): Promise<void> => {
+      expected(await send(client), 200);
+      assert.equal(said(await send(client), 406), '{"detail":"SMSQuotaFailed"}');
+    };
+    await used(app);
+    await used(other);
+    await look(server.database.superUrl, "update ssks.sms_usage set month = '2001-01' where app_id = $1", [app.appId]);
+    await used(app);
+    assert.equal(expected(await api.get(`${APPS}/${app.appId}`), 200).sms_sent, 1, "of this month");
+    expected(await send(other), 406);
+  });
+
   test("one organisation's applications do not exist for another, nor for a token without the scope", async () => {
     const { tenant_id } = expected(await operator.post("/v1/tenants", { name: "stranger" }), 201);
     const made = expected(await operator.post(`/v1/tenants/${tenant_id}/ssks-tokens`, { name: "first" }), 201);
@@ -259,22 +351,18 @@ describe("applications of SSKS", () => {
     assert.equal(new Set(sessions).size, 3);
   });
 
-  test("a message by telephone holds the challenge, also where the template has no place for it", async () => {
+  test("SK-10 SK-23 a message by telephone holds the challenge, also where the template has no place for it, and no subject", async () => {
     const folder = join(server.dataDirectory, "outbox");
     const send = async (template: string, value: string): Promise<string> => {
-      const order = {
-        user_id: value,
-        auth_factor: { type: "SMS", value },
-        create_user: true,
-        force_auth: true,
-        template,
-      };
-      expected(await demo.back("/tmr/back/challenge_send/", order), 200);
+      const order = { ...phoneOrder(value), template, subject: "A subject" };
+      expected(await demo.back(SEND, order), 200);
       return eventually(`the message to ${value}`, async () => {
         const names = await readdir(folder).catch(() => []);
         for (const name of names.filter((each) => each.endsWith(".txt"))) {
           const text = await readFile(join(folder, name), "utf8");
-          if (text.startsWith(`To: ${value}\n`)) return text.split("\n\n").slice(1).join("\n\n").trim();
+          if (!text.startsWith(`To: ${value}\n`)) continue;
+          assert.doesNotMatch(text, /subject/i);
+          return text.split("\n\n").slice(1).join("\n\n").trim();
         }
         return null;
       });

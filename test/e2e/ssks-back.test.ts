@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
-import { expected, look, type Json } from "../support/secufile-client.ts";
+import { eventually, expected, look, type Answer, type Json } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
-import { demoSsks, newUser, said, ssksClientOf, wrongFields, type SsksClient } from "../support/ssks-client.ts";
+import { FAKE_CHALLENGE, newApp, type AppUser } from "../support/ssks-app.ts";
+import { demoSsks, newUser, said, wrongFields, type SsksClient } from "../support/ssks-client.ts";
+import { columnsWith, guessableHashes, hexOf, tablesWith } from "../support/stored-bytes.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const TEMPLATE = "<h1>Hello</h1><p>Your code is <b>$$CHALLENGE$$</b>, again: $$CHALLENGE$$</p>";
+const NOBODY = "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
 const CHALLENGE = /\b[a-hj-km-np-z2-9]{8}\b/;
 
 describe("SSKS as an application's server sees it", () => {
@@ -23,19 +26,6 @@ describe("SSKS as an application's server sees it", () => {
     await mailbox.close();
   });
 
-  const manage = async (method: string, path: string, body?: unknown): Promise<Json> => {
-    const answer = await fetch(`${server.origin}/v1/ssks/apps${path}`, {
-      method,
-      headers: { authorization: `Bearer ${ssks.token}`, "content-type": "application/json" },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    assert.ok(answer.ok, await answer.clone().text());
-    return answer.status === 204 ? null : answer.json();
-  };
-  const newApp = async (settings: Readonly<Record<string, unknown>>): Promise<SsksClient> => {
-    const app = await manage("POST", "", { name: "another", ...settings });
-    return ssksClientOf(server.origin, app.app_id, (await manage("POST", `/${app.app_id}/keys`)).api_key);
-  };
   const send = async (user: object, more: object = {}, client: SsksClient = ssks): Promise<Json> =>
     expected(await client.back("/tmr/back/challenge_send/", { ...user, template: TEMPLATE, ...more }), 200);
   /** With an identity that is stored: from then on the factor must be proved. */
@@ -45,24 +35,61 @@ describe("SSKS as an application's server sees it", () => {
     expected(await client.front("/tmr/front/push/", session, { data_b64: "AAEC" }), 200);
     return user;
   };
+  /** A session that proved itself and has stored `data`. */
+  const stored = async (user: AppUser, data: string): Promise<string> => {
+    const { session_id: session } = await send(user, { create_user: true, fake_otp: true });
+    const proof = { challenge: FAKE_CHALLENGE, auth_factor: user.auth_factor };
+    const { new_id: next } = expected(await ssks.front("/tmr/front/challenge_validate/", session, proof), 200);
+    expected(await ssks.front("/tmr/front/push/", next, { data_b64: data }), 200);
+    return next;
+  };
+  /** Mails and messages that were ever ordered: the row of one commits with the request. */
+  const ordered = async (): Promise<number> => {
+    const rows = await look(server.database.superUrl, "select count(*)::int as count from platform.notifications");
+    return rows[0].count;
+  };
 
-  test("SK-02 SK-03 SK-45 without the id and a key of one and the same application nothing is answered", async () => {
-    const body = { user_id: "x" };
-    const other = await newApp({});
-    const wrong: Readonly<Record<string, string>>[] = [
-      { "x-seald-apikey": "" },
-      { "x-seald-apikey": "wrong" },
-      { "x-seald-apikey": other.apiKey },
-      { "x-seald-apikey": ssks.token },
-      { "x-seald-appid": other.appId },
-      { "x-seald-appid": "" },
+  /** Each route with an order that it takes. */
+  const orders = (user: AppUser): readonly (readonly [string, object])[] => {
+    const { user_id, auth_factor } = user;
+    return [
+      ["/tmr/back/challenge_send/", { ...user, template: TEMPLATE, create_user: true, fake_otp: true }],
+      ["/tmr/back/must_authenticate/", auth_factor],
+      ["/tmr/back/create_user/", user],
+      ["/tmr/back/identity_check/", { user_id }],
+      ["/tmr/back/delete_user/", { user_id }],
+      ["/strict/back/identity_check/", { user_id }],
+      ["/strict/back/identity_delete/", { user_id }],
     ];
-    for (const headers of wrong) {
-      const answer = await ssks.back("/strict/back/identity_check/", body, headers);
-      assert.equal(said(answer, 401), '{"detail":"Invalid application credentials."}');
+  };
+
+  test("SK-02 SK-03 SK-05 SK-45 without the id and a key of one and the same application no route answers or does anything", async () => {
+    const user = newUser();
+    const session = await stored(user, "AAEC");
+    const slot = { app_id: ssks.appId, user_id: user.user_id, secret: "s", data_b64: "AAEC" };
+    expected(await ssks.front("/push/", null, slot), 200);
+    const other = await newApp(server);
+    const wrong: Readonly<Record<string, string | null>>[] = [
+      ...[null, "", "wrong", other.apiKey, ssks.token, `${ssks.apiKey}x`].map((key) => ({ "x-seald-apikey": key })),
+      ...[null, "", "wrong", NOBODY, other.appId].map((id) => ({ "x-seald-appid": id })),
+      { "x-seald-apikey": null, "x-seald-appid": null },
+    ];
+    for (const [path, body] of orders(user)) {
+      const answers = await Promise.all(wrong.map((headers) => ssks.back(path, body, headers)));
+      for (const answer of answers) {
+        assert.equal(said(answer, 401), '{"detail":"Invalid application credentials."}', path);
+      }
     }
-    expected(await ssks.back("/strict/back/identity_check/", body), 200);
-    expected(await ssks.back("/strict/back/identity_check", body), 200);
+    expected(await ssks.front("/tmr/front/search/", session), 200);
+    expected(await ssks.front("/search/", null, slot), 200);
+    for (const [path, body] of orders(user)) expected(await ssks.back(path, body), 200);
+  });
+
+  test("every route answers with and without the slash at the end", async () => {
+    const user = newUser();
+    for (const [path, body] of orders(user)) {
+      for (const spelled of [path, path.slice(0, -1)]) expected(await ssks.back(spelled, body), 200);
+    }
   });
 
   test("SK-05 SK-06 SK-14 a missing user is made where that is wanted, and is a 404 otherwise", async () => {
@@ -88,16 +115,20 @@ describe("SSKS as an application's server sees it", () => {
       (await send({ ...newUser(), auth_factor: known.auth_factor }, { create_user: true })).must_authenticate,
       true,
     );
-    const elsewhere = await send(known, { create_user: true }, await newApp({}));
+    const elsewhere = await send(known, { create_user: true }, await newApp(server));
     assert.equal(elsewhere.must_authenticate, false, "another application knows nothing of it");
   });
 
   test("SK-10 SK-11 SK-22 SK-23 the challenge goes to the user by mail, and into no answer, log or readable column", async () => {
     const user = await registered();
-    const { session_id: session } = await send(user, { subject: "Your code\r\nBcc: x@example.org" });
+    const order = { ...user, template: TEMPLATE, subject: "Your code\r\nBcc: x@example.org" };
+    const answer = await ssks.back("/tmr/back/challenge_send/", order);
+    const { session_id: session } = expected(answer, 200);
     const mail = await mailbox.mailTo(user.auth_factor.value);
     const challenge = CHALLENGE.exec(mail.text)?.[0] ?? "";
     assert.match(challenge, CHALLENGE);
+    assert.equal(said(answer, 200), JSON.stringify({ session_id: session, must_authenticate: true }));
+    assert.ok(!answer.bytes.includes(challenge) && ![...answer.headers].flat().join("\n").includes(challenge));
     assert.equal(mail.html.split(challenge).length, 3, "every mark is replaced");
     assert.match(mail.html, /<h1>Hello<\/h1>/);
     assert.match(mail.text, new RegExp(`^Hello\\s+Your code is ${challenge}, again: ${challenge}\\s*$`));
@@ -105,63 +136,65 @@ describe("SSKS as an application's server sees it", () => {
     await send(user);
     assert.equal((await mailbox.mailTo(user.auth_factor.value, 2)).subject, "End-to-end encryption challenge");
     assert.ok(!server.output().includes(challenge));
-    const tables = await look(
-      server.database.superUrl,
-      `select query_to_xml(format('select * from %I.%I', table_schema, table_name), false, false, '')::text as rows
-         from information_schema.tables
-        where table_type = 'BASE TABLE' and table_schema in ('ssks', 'platform', 'graphile_worker')`,
-    );
-    for (const { rows } of tables as readonly { rows: string }[]) {
-      assert.ok(!rows.includes(challenge));
-      assert.ok(!rows.includes(session));
+    for (const secret of [challenge, session, user.auth_factor.value]) {
+      assert.deepEqual(await tablesWith(server.database.superUrl, secret), []);
     }
+    assert.deepEqual(await tablesWith(server.database.superUrl, user.user_id), ["ssks.users"]);
+  });
+
+  test("SK-11 of a mail that is sent neither content nor job is left", async () => {
+    const user = await registered();
+    await send(user);
+    const [{ id }] = await look(
+      server.database.superUrl,
+      "select id from platform.notifications where purpose = 'ssks.challenge' order by id desc limit 1",
+    );
+    await mailbox.mailTo(user.auth_factor.value);
+    await eventually("address and challenge are erased, and the job is gone", async () => {
+      const [left] = await look(
+        server.database.superUrl,
+        `select (select state from platform.notifications where id = $1) as state,
+                (select count(*)::int from platform.notification_contents where id = $1) as contents,
+                (select count(*)::int from graphile_worker._private_jobs where payload::text like '%' || $1 || '%') as jobs`,
+        [id],
+      );
+      return left.state === "sent" && left.contents === 0 && left.jobs === 0 ? true : null;
+    });
   });
 
   test("SK-12 a challenge is good for six hours and not for longer", async () => {
-    const user = await registered();
-    const early = await send(user);
-    const mail = await mailbox.mailTo(user.auth_factor.value);
-    const proof = { challenge: CHALLENGE.exec(mail.text)?.[0], auth_factor: user.auth_factor };
-    const later = (minutes: number): Promise<unknown> =>
+    const later = (user: AppUser, minutes: number): Promise<unknown> =>
       look(
         server.database.superUrl,
         `update ssks.sessions s set expires_at = expires_at - make_interval(mins => $2)
            from ssks.users u where u.id = s.user_ref and u.user_id = $1`,
         [user.user_id, minutes],
       );
-    await later(359);
-    const proved = await ssks.front("/tmr/front/challenge_validate/", early.session_id, proof);
-    const { new_id: session } = expected(proved, 200);
-    await later(361);
-    const over = await ssks.front("/tmr/front/search/", session);
+    const sent = async (user: AppUser): Promise<{ session: string; proof: object }> => {
+      const { session_id: session } = await send(user);
+      const { text } = await mailbox.mailTo(user.auth_factor.value);
+      return { session, proof: { challenge: CHALLENGE.exec(text)?.[0], auth_factor: user.auth_factor } };
+    };
+    const [early, late] = [await registered(), await registered()];
+    const [inTime, tooLate] = [await sent(early), await sent(late)];
+    await later(early, 359);
+    await later(late, 361);
+    const over = await ssks.front("/tmr/front/challenge_validate/", tooLate.session, tooLate.proof);
     assert.equal(said(over, 404), '{"model":"TMRSession"}');
+    const proved = await ssks.front("/tmr/front/challenge_validate/", inTime.session, inTime.proof);
+    const { new_id: session } = expected(proved, 200);
+    await later(early, 361);
+    assert.equal(said(await ssks.front("/tmr/front/search/", session), 404), '{"model":"TMRSession"}');
   });
 
-  test("SK-13 text messages beyond the month's quota are a 406 with exactly this body, and nothing happened", async () => {
-    const app = await newApp({ sms_quota: 1, environment: "test" });
-    const user = { user_id: "phone", auth_factor: { type: "SMS", value: "+12065550100" } };
-    const order = { ...user, template: TEMPLATE, create_user: true, force_auth: true };
-    const first = expected(await app.back("/tmr/back/challenge_send/", order), 200);
-    const second = await app.back("/tmr/back/challenge_send/", order);
-    assert.equal(said(second, 406), '{"detail":"SMSQuotaFailed"}');
-    const rows = await look(server.database.superUrl, "select sent from ssks.sms_usage where app_id = $1", [app.appId]);
-    assert.deepEqual(rows, [{ sent: 1 }]);
-    const still = await app.front("/tmr/front/challenge_validate/", first.session_id, {
-      challenge: "wrongone",
-      auth_factor: user.auth_factor,
-    });
-    expected(still, 403);
-    await send(user, { fake_otp: true, force_auth: true }, app);
-  });
-
-  test("SK-15 SK-16 SK-17 SK-18 SK-19 user ids stand in clear, factors only as keyed hashes, and are compared in one spelling", async () => {
+  test("SK-15 SK-17 SK-18 SK-19 user ids stand in clear, factors only as keyed hashes, and are compared in one spelling", async () => {
     const user = await registered();
     const spelled = { type: "EM", value: ` ${user.auth_factor.value.toUpperCase().replace("@", " @ ")} ` };
     assert.equal((await send({ ...user, auth_factor: spelled })).must_authenticate, true);
     const [row] = await look(server.database.superUrl, "select * from ssks.users where user_id = $1", [user.user_id]);
     assert.equal(row.user_id, user.user_id);
     assert.equal(row.factor_mac.length, 32);
-    assert.ok(!JSON.stringify(row).includes(user.auth_factor.value));
+    assert.deepEqual(columnsWith(row, user.auth_factor.value), []);
     for (const auth_factor of [
       { type: "XX", value: "a@example.org" },
       { type: "EM" },
@@ -178,6 +211,47 @@ describe("SSKS as an application's server sees it", () => {
     }
     for (const user_id of [undefined, "", 7, null, "x".repeat(257)]) {
       assert.deepEqual(wrongFields(await ssks.back("/tmr/back/create_user/", { ...user, user_id })), ["user_id"]);
+    }
+  });
+
+  test("SK-18 the hash of a factor has a key that is not in the database, and is another one in another application", async () => {
+    const user = newUser();
+    const { type, value } = user.auth_factor;
+    const other = await newApp(server);
+    const macs = await Promise.all(
+      [ssks, other].map(async (client) => {
+        expected(await client.back("/tmr/back/create_user/", user), 200);
+        const [row] = await look(
+          server.database.superUrl,
+          "select * from ssks.users where user_id = $1 and app_id = $2",
+          [user.user_id, client.appId],
+        );
+        const { appId } = client;
+        const parts = [[value], [type, value], [appId, value], [appId, type, value], ["ssks", appId, type, value]];
+        const mac = hexOf(row.factor_mac);
+        assert.ok(!guessableHashes(parts, [appId, row.tenant_id, row.id, user.user_id]).has(mac));
+        return mac;
+      }),
+    );
+    assert.notEqual(macs[0], macs[1]);
+  });
+
+  test("SK-16 two users share a factor, each with an identity of its own; an order without a factor is refused", async () => {
+    const one = newUser();
+    const two = { user_id: newUser().user_id, auth_factor: one.auth_factor };
+    const sessions = [await stored(one, "AAEC"), await stored(two, "BBBB")];
+    for (const [at, data_b64] of ["AAEC", "BBBB"].entries()) {
+      const found = await ssks.front("/tmr/front/search/", sessions[at] ?? null);
+      assert.equal(expected(found, 200).data_b64, data_b64);
+    }
+    for (const user of [one, two]) {
+      assert.equal(expected(await ssks.back("/tmr/back/identity_check/", user), 200).identities_count, 1);
+    }
+    for (const path of ["/tmr/back/challenge_send/", "/tmr/back/create_user/"]) {
+      for (const absent of [{}, { auth_factor: null }, { auth_factor: {} }]) {
+        const order = { user_id: one.user_id, template: TEMPLATE, ...absent };
+        assert.deepEqual(wrongFields(await ssks.back(path, order)), ["auth_factor"]);
+      }
     }
   });
 
@@ -202,28 +276,9 @@ describe("SSKS as an application's server sees it", () => {
     await registered();
   });
 
-  test("SK-22 a template must be there and hold the mark; an application's own stands in for it", async () => {
-    const app = await newApp({ environment: "staging" });
-    const order = { ...newUser(), create_user: true, force_auth: true };
-    assert.deepEqual(wrongFields(await app.back("/tmr/back/challenge_send/", order)), ["template"]);
-    const bare = { ...order, template: "<p>no mark</p>" };
-    assert.deepEqual(wrongFields(await app.back("/tmr/back/challenge_send/", bare)), ["template"]);
-    await manage("PATCH", `/${app.appId}`, { is_mark_waived: true });
-    expected(await app.back("/tmr/back/challenge_send/", bare), 200);
-    const kept = { name: "kept", subject: "Kept subject", html: "<p>$$CHALLENGE$$</p>", is_default: true };
-    const { template_id } = await manage("POST", `/${app.appId}/templates`, kept);
-    expected(await app.back("/tmr/back/challenge_send/", order), 200);
-    expected(await app.back("/tmr/back/challenge_send/", { ...order, template_id }), 200);
-    await mailbox.mailTo(order.auth_factor.value, 3);
-    const subjects = mailbox.mails.filter(({ to }) => to === order.auth_factor.value).map(({ subject }) => subject);
-    assert.deepEqual(subjects.toSorted(), ["End-to-end encryption challenge", "Kept subject", "Kept subject"]);
-    const unknown = { ...order, template_id: "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b" };
-    assert.deepEqual(wrongFields(await app.back("/tmr/back/challenge_send/", unknown)), ["template_id"]);
-  });
-
   test("SK-24 SK-25 SK-47 fake_otp sends nothing and its challenge is aaaaaaaa, but never in production", async () => {
     const user = await registered();
-    const earlier = mailbox.mails.length;
+    const earlier = await ordered();
     const { session_id: session } = await send(user, { fake_otp: true });
     const proof = { challenge: "aaaaaaaa", auth_factor: user.auth_factor };
     expected(await ssks.front("/tmr/front/challenge_validate/", session, proof), 200);
@@ -239,8 +294,10 @@ describe("SSKS as an application's server sees it", () => {
       await ssks.front("/tmr/front/challenge_validate/", open.session_id, { challenge: "aaaaaaaa", auth_factor }),
       200,
     );
-    assert.equal(mailbox.mails.length, earlier);
-    const production = await newApp({ environment: "production" });
+    assert.equal(await ordered(), earlier);
+    await send(user);
+    assert.equal(await ordered(), earlier + 1, "an order without it is seen");
+    const production = await newApp(server, { environment: "production" });
     const order = { ...fresh, template: TEMPLATE, create_user: true, fake_otp: true };
     const refused = await production.back("/tmr/back/challenge_send/", order);
     assert.equal(said(refused, 406), '{"detail":"FakeOTPForbidden"}');
@@ -248,7 +305,7 @@ describe("SSKS as an application's server sees it", () => {
 
   test("SK-28 SK-29 SK-30 must_authenticate tells the same of a factor without a user, and sends nothing", async () => {
     const user = await registered();
-    const earlier = mailbox.mails.length;
+    const earlier = await ordered();
     const ask = async (body: object): Promise<Json> =>
       expected(await ssks.back("/tmr/back/must_authenticate/", body), 200);
     assert.deepEqual(await ask(user.auth_factor), { must_authenticate: true });
@@ -257,7 +314,7 @@ describe("SSKS as an application's server sees it", () => {
     for (const body of [{ type: "EM" }, { value: "a@example.org" }, { type: "SMS", value: "12065550100" }, {}]) {
       expected(await ssks.back("/tmr/back/must_authenticate/", body), 400);
     }
-    assert.equal(mailbox.mails.length, earlier);
+    assert.equal(await ordered(), earlier);
   });
 
   test("SK-31 SK-32 SK-33 a user is made by hand, again without a complaint", async () => {
@@ -291,6 +348,29 @@ describe("SSKS as an application's server sees it", () => {
     assert.equal((await send(user, { create_user: true })).must_authenticate, false);
   });
 
+  test("SK-34 SK-35 SK-36 of a user with three factors one goes by its factor and two without; who shares one stays", async () => {
+    const { user_id, auth_factor: first } = newUser();
+    const [second, third] = [newUser().auth_factor, newUser().auth_factor];
+    for (const auth_factor of [first, second, third]) await stored({ user_id, auth_factor }, "AAEC");
+    const other = { user_id: newUser().user_id, auth_factor: second };
+    const session = await stored(other, "BBBB");
+    const remove = (more: object = {}): Promise<Answer> => ssks.back("/tmr/back/delete_user/", { user_id, ...more });
+    for (const auth_factor of [{ value: second.value }, { type: "EM" }, {}]) {
+      assert.deepEqual(wrongFields(await remove({ auth_factor })), ["auth_factor"]);
+    }
+    assert.equal(said(await remove({ auth_factor: second }), 200), '{"status":"ok","deleted":1}');
+    assert.equal(said(await remove(), 200), '{"status":"ok","deleted":2}');
+    const [left] = await look(
+      server.database.superUrl,
+      "select count(*)::int as users from ssks.users where user_id = $1",
+      [user_id],
+    );
+    assert.equal(left.users, 0);
+    assert.equal(expected(await ssks.front("/tmr/front/search/", session), 200).data_b64, "BBBB");
+    assert.equal(expected(await ssks.back("/tmr/back/identity_check/", other), 200).identities_count, 1);
+    assert.equal(expected(await ssks.back("/tmr/back/must_authenticate/", second), 200).must_authenticate, true);
+  });
+
   test("SK-37 SK-38 SK-39 SK-40 identities are counted by user, and by factor where one is named", async () => {
     const user = await registered();
     const check = async (body: object): Promise<Json> =>
@@ -303,8 +383,13 @@ describe("SSKS as an application's server sees it", () => {
       identities_count: 0,
       user: { user_id: "nobody", app_id: ssks.appId },
     });
-    for (const auth_factor of [{ type: "EM" }, { value: "a@example.org" }]) {
-      expected(await ssks.back("/tmr/back/identity_check/", { ...user, auth_factor }), 400);
+    const second = newUser().auth_factor;
+    await stored({ ...user, auth_factor: second }, "AAEC");
+    assert.equal((await check({ ...user, auth_factor: {} })).identities_count, 2, "no member: no factor");
+    assert.equal((await check({ ...user, auth_factor: {}, email: second.value })).identities_count, 1);
+    for (const auth_factor of [{ type: "EM" }, { value: "a@example.org" }, { type: "XX", value: "x" }, "EM"]) {
+      const refused = await ssks.back("/tmr/back/identity_check/", { ...user, auth_factor });
+      assert.deepEqual(wrongFields(refused), ["auth_factor"]);
     }
   });
 

@@ -248,7 +248,7 @@ describe("the checklist for a server that today's clients of key storage can use
       "=",
       'not base64: é 🔑 \u0001 \\ "',
       `{"data_b64":"AAEC"}`,
-      randomBytes(196_608).toString("base64"),
+      randomBytes(262_144).toString("base64"),
     ];
     for (const data_b64 of blobs) {
       good(await sendTo(PUSH, { data_b64 }, sessionId));

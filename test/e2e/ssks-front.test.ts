@@ -4,7 +4,9 @@ import { after, before, describe, test } from "node:test";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { expected, look, type Answer, type Json } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
+import { newApp } from "../support/ssks-app.ts";
 import { demoSsks, newUser, said, ssksClientOf, wrongFields, type SsksClient } from "../support/ssks-client.ts";
+import { columnsWith, guessableHashes, hexOf } from "../support/stored-bytes.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 const TEMPLATE = "<p>$$CHALLENGE$$</p>";
@@ -69,11 +71,13 @@ describe("SSKS as an application's pages see it", () => {
 
   test("what is stored is opaque, of any size up to 256 KiB, and comes back unchanged", async () => {
     const session = await proved(newUser());
-    for (const data_b64 of ["", "not base64 \u00e9\u{1f511}", "A".repeat(262_144)]) {
+    const longest = Buffer.alloc(262_144, 0xff).toString("base64");
+    assert.equal(longest.length, 349_528);
+    for (const data_b64 of ["", "not base64 \u00e9\u{1f511}", longest]) {
       expected(await ssks.front(PUSH, session, { data_b64 }), 200);
       assert.equal(expected(await ssks.front(SEARCH, session), 200).data_b64, data_b64);
     }
-    assert.deepEqual(wrongFields(await ssks.front(PUSH, session, { data_b64: "A".repeat(262_145) })), ["data_b64"]);
+    assert.deepEqual(wrongFields(await ssks.front(PUSH, session, { data_b64: `${longest}=` })), ["data_b64"]);
     expected(await ssks.front(PUSH, session, { data_b64: "A".repeat(2_000_000) }), 413);
   });
 
@@ -169,7 +173,7 @@ describe("SSKS as an application's pages see it", () => {
     const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
     assert.deepEqual(
       [claims.iss, claims.aud, claims.app_id, claims.auth_factor_type, claims.exp - claims.iat],
-      [server.origin.replace("127.0.0.1", "127.0.0.1"), "ssks-factor", ssks.appId, "EM", 600],
+      [server.origin, "ssks-factor", ssks.appId, "EM", 600],
     );
     assert.match(claims.auth_factor_hash, /^[0-9a-f]{64}$/);
     assert.equal(typeof claims.jti, "string");
@@ -223,6 +227,23 @@ describe("SSKS as an application's pages see it", () => {
     assert.equal(back.headers.get("access-control-allow-origin"), null);
   });
 
+  test("every route answers with and without the slash at the end", async () => {
+    for (const end of ["/", ""]) {
+      const call = async (path: string, session: string | null, body?: unknown): Promise<Json> =>
+        expected(await ssks.front(path.slice(0, -1) + end, session, body), 200);
+      const { user_id, auth_factor } = newUser();
+      const session = await open({ user_id, auth_factor }, { fake_otp: true });
+      const { new_id: next } = await call(VALIDATE, session, { challenge: "aaaaaaaa", auth_factor });
+      await call(PUSH, next, { data_b64: "AAEC" });
+      assert.equal((await call(SEARCH, next)).data_b64, "AAEC");
+      const wanted = { auth_factor_type: auth_factor.type, auth_factor_value: auth_factor.value };
+      assert.equal(typeof (await call("/tmr/front/get_factor_token/", next, wanted)).factor_token, "string");
+      const slot = { app_id: ssks.appId, user_id, secret: "s" };
+      await call("/push/", null, { ...slot, data_b64: "BBBB" });
+      assert.equal((await call("/search/", null, slot)).data_b64, "BBBB");
+    }
+  });
+
   test("passwords: slots side by side, overwritten under their secret, told apart from users who have none", async () => {
     const app_id = ssks.appId;
     const { user_id } = newUser();
@@ -242,7 +263,8 @@ describe("SSKS as an application's pages see it", () => {
     assert.equal(said(await search("wrong"), 404), '{"model":"StrictKey"}');
     const [row] = await look(server.database.superUrl, "select * from ssks.slots where id = $1", [second]);
     assert.equal(row.secret_mac.length, 32);
-    assert.ok(!JSON.stringify(row).includes(two));
+    assert.deepEqual(columnsWith(row, two), []);
+    assert.deepEqual(columnsWith(row, user_id), ["user_id"]);
     for (const wrong of [
       { user_id: "x".repeat(65) },
       { user_id: "" },
@@ -252,6 +274,32 @@ describe("SSKS as an application's pages see it", () => {
       const body = { app_id, user_id, secret: "s", data_b64: "", ...wrong };
       assert.deepEqual(wrongFields(await ssks.front("/push/", null, body)), Object.keys(wrong));
     }
+  });
+
+  test("the hash of a secret has a key that is not in the database, and is another one for another user or application", async () => {
+    const secret = "b".repeat(128);
+    const [one, two] = [newUser().user_id, newUser().user_id];
+    const other = await newApp(server);
+    const macs = await Promise.all(
+      (
+        [
+          [ssks, one],
+          [ssks, two],
+          [other, one],
+        ] as const
+      ).map(async ([{ appId, front }, user_id]) => {
+        const slot = { app_id: appId, user_id, secret, data_b64: "AAEC" };
+        const { id } = expected(await front("/push/", null, slot), 200);
+        const [row] = await look(server.database.superUrl, "select * from ssks.slots where id = $1", [id]);
+        assert.deepEqual(columnsWith(row, secret), []);
+        const parts = [[secret], [user_id, secret], [appId, secret], [appId, user_id, secret]];
+        const named = parts.map((part) => ["ssks", ...part]);
+        const mac = hexOf(row.secret_mac);
+        assert.ok(!guessableHashes([...parts, ...named], [appId, user_id, row.tenant_id, id]).has(mac));
+        return mac;
+      }),
+    );
+    assert.equal(new Set(macs).size, macs.length);
   });
 
   test("wrong passwords use up a budget that a right one does not refill, for that user alone, with whole seconds to wait", async () => {

@@ -7,8 +7,8 @@ export type SsksClient = {
   readonly origin: string;
   readonly appId: string;
   readonly apiKey: string;
-  /** As the application's server. */
-  back(path: string, body: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  /** As the application's server. A header that is null is left out. */
+  back(path: string, body: unknown, headers?: Readonly<Record<string, string | null>>): Promise<Answer>;
   /** As a page, with a session where one is given; without `body` there is none at all. */
   front(path: string, session: string | null, body?: unknown): Promise<Answer>;
 };
@@ -33,11 +33,14 @@ export function ssksClientOf(origin: string, appId: string, apiKey: string): Ssk
   };
 }
 
-async function post(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<Answer> {
+async function post(url: string, headers: Readonly<Record<string, string | null>>, body: string): Promise<Answer> {
   const answer = await fetch(url, {
     method: "POST",
-    headers: { "content-type": "application/json", ...headers },
+    headers: Object.entries({ "content-type": "application/json", ...headers }).flatMap(([name, value]) =>
+      value === null ? [] : [[name, value] as [string, string]],
+    ),
     body,
+    redirect: "manual",
   });
   const bytes = Buffer.from(await answer.arrayBuffer());
   const isJson = answer.headers.get("content-type")?.includes("json") === true && bytes.length > 0;

@@ -67,6 +67,17 @@ test("a form that is not known is said once, not once a form", () => {
   assert.deepEqual(reasonsOf({ a: true }, either), { a: "fits none of the permitted forms" });
 });
 
+test("members that need each other are both there or neither, and the missing one is named", () => {
+  const pair = z.strictObject({ a: z.string().max(3).optional(), b: z.string().max(3).optional() });
+  const parse = compileParser(
+    z.strictObject({ pair: pair.meta({ dependentRequired: { a: ["b"], b: ["a"] } }) }),
+    "body",
+  );
+  assert.deepEqual(reasonsOf({ pair: { a: "x" } }, parse), { "pair.b": "is required" });
+  assert.deepEqual(reasonsOf({ pair: { b: "x" } }, parse), { "pair.a": "is required" });
+  assert.ok(parse({ pair: {} }).ok && parse({ pair: { a: "x", b: "x" } }).ok);
+});
+
 test("a body that is no object is refused as a whole", () => {
   for (const body of [null, [], "text", 7]) assert.deepEqual(reasonsOf(body), { body: "must be an object" });
 });

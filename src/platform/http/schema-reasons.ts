@@ -107,6 +107,7 @@ type Wording = (
 
 const WORDINGS: Readonly<Record<string, Wording>> = {
   required: () => "is required",
+  dependentRequired: () => "is required",
   additionalProperties: () => "is not a known member",
   type: (params, _schema, data) => typeReason(params["type"], data),
   minLength: (params) => `must be at least ${counted(params["limit"], "character")} long`,

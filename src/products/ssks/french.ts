@@ -117,6 +117,8 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Whether the session needs the challenge that was sent.": "Si la session demande le challenge qui a été envoyé.",
   "Your id of the user, kept in clear.": "Votre identifiant de l'utilisateur, conservé en clair.",
   "A factor of the user.": "Un facteur de l'utilisateur.",
+  "A factor of the user; without `type` and `value` it counts as absent.":
+    "Un facteur de l'utilisateur ; sans `type` ni `value`, il compte comme absent.",
   "Deprecated: a factor of type `EM`.": "Obsolète : un facteur de type `EM`.",
   "The key, for `X-SEALD-APIKEY`. Shown once, kept nowhere.":
     "La clé, pour `X-SEALD-APIKEY`. Montrée une seule fois, conservée nulle part.",

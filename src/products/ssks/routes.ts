@@ -108,7 +108,7 @@ function userRoutes(appOf: AppOf): Route<Call>[] {
       paths: ["/tmr/back/identity_check/"],
       tag: TWO_MAN_RULE,
       summary: "How many identities of a user are stored",
-      body: { kind: "json", schema: schema.pairRequest },
+      body: { kind: "json", schema: schema.identityCheckRequest },
       answer: {
         kind: "json",
         status: 200,

@@ -3,8 +3,8 @@ import { instantShape, pageQuery, pageShape } from "../../platform/http/body.ts"
 import { environments } from "./app.ts";
 import { usualLimits, type LimitName } from "./limits.ts";
 
-/** What is stored is as long as the longest of long-lived identities, several times over. */
-const MAX_DATA_CHARACTERS = 262_144;
+/** 256 KiB as base64: as long as the longest of long-lived identities, several times over. */
+const MAX_DATA_CHARACTERS = 349_528;
 /** So that markup and text, in which a letter may count twice, fit into a mail. */
 const MAX_TEMPLATE_CHARACTERS = 48_000;
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -49,6 +49,12 @@ const factor = z
   .looseObject({ type: factorType, value: factorValue })
   .meta({ description: "A factor of the user.", examples: [{ type: "EM", value: "user@example.com" }] });
 const optionalFactor = factor.nullable().optional();
+/** Where it only narrows a question, its members ask for each other alone, and one without both is none. */
+const narrowingFactor = z.looseObject({ type: factorType.optional(), value: factorValue.optional() }).meta({
+  description: "A factor of the user; without `type` and `value` it counts as absent.",
+  examples: [{ type: "EM", value: "user@example.com" }],
+  dependentRequired: { type: ["value"], value: ["type"] },
+});
 const email = factorValue
   .nullable()
   .optional()
@@ -96,6 +102,11 @@ export const mustAuthenticateRequest = z.looseObject({ type: factorType, value: 
 export const mustAuthenticateResponse = challengeSendResponse.pick({ must_authenticate: true });
 
 export const pairRequest = z.looseObject({ user_id: userId, auth_factor: optionalFactor, email });
+export const identityCheckRequest = z.looseObject({
+  user_id: userId,
+  auth_factor: narrowingFactor.nullable().optional(),
+  email,
+});
 export const userRequest = z.looseObject({ user_id: userId });
 export const doneResponse = z.strictObject({ status: z.literal("ok") });
 export const deletedResponse = z.strictObject({
@@ -309,6 +320,7 @@ export const tokenKeys = z.strictObject({
 export const emptyPayload = z.object({});
 
 export type ChallengeSendRequest = z.output<typeof challengeSendRequest>;
+export type IdentityCheckRequest = z.output<typeof identityCheckRequest>;
 export type PairRequest = z.output<typeof pairRequest>;
 export type CountResponse = z.output<typeof countResponse>;
 export type ChallengeValidateRequest = z.output<typeof challengeValidateRequest>;

@@ -2,7 +2,7 @@ import { uuid } from "../../../platform/ids/ids.ts";
 import type { Call } from "../../../platform/product.ts";
 import type { App } from "../app.ts";
 import type { Factor, FactorType } from "../factor.ts";
-import type { CountResponse, PairRequest } from "../schema.ts";
+import type { CountResponse, IdentityCheckRequest, PairRequest } from "../schema.ts";
 import { countSlots, deleteSlots as deleteSlotRows } from "../store/slots.ts";
 import { countIdentities, countIdentitiesOfFactor, deleteUsers, insertUser, lockUsers } from "../store/users.ts";
 import { noteBack } from "./acts.ts";
@@ -64,8 +64,10 @@ export async function deleteUser(
   });
 }
 
-export async function checkIdentities(call: Call, app: App, request: PairRequest): Promise<CountResponse> {
-  const of = targetOf(call, app, request);
+export async function checkIdentities(call: Call, app: App, request: IdentityCheckRequest): Promise<CountResponse> {
+  const { type, value } = request.auth_factor ?? {};
+  const factor = type === undefined || value === undefined ? null : { type, value };
+  const of = targetOf(call, app, { ...request, auth_factor: factor });
   return call.write(async (tx) => {
     const [count] = await Promise.all([
       countIdentities(tx, app.tenant_id, of),
