@@ -39,6 +39,9 @@ type Storage = {
 type Kind = "cycle" | "search";
 
 const mailbox = await openMailbox();
+/** By address, what came and was not read yet. */
+const unread = new Map<string, Mail[]>();
+let seen = 0;
 await withServer(mailbox.env, async (one) => {
   const other = await startMeasured({});
   const few = await storageOf(one, FEW);
@@ -94,10 +97,6 @@ async function cycle(storage: Storage, lane: HttpLane, user: string, isMailed = 
   });
   await ask(storage, lane, { path: "/tmr/front/search/", session: proved.new_id, body: {} });
 }
-
-/** By address, what came and was not read yet. */
-const unread = new Map<string, Mail[]>();
-let seen = 0;
 
 async function mailedTo(address: string): Promise<string> {
   for (;;) {
