@@ -30,7 +30,7 @@ export function registerRoutes(products: readonly Product[], areResponsesChecked
       route,
     })),
     ...[...product.openRoutes, ...publishedRoutes(product)].map((route): Registered => ({
-      ...compile(product, route, false),
+      ...compile(product, route, areResponsesChecked),
       isOpen: true,
       route,
     })),
