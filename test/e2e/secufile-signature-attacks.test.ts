@@ -238,7 +238,7 @@ describe("signature requests under attack", () => {
     for (const act of [SIGN, DECLINE]) {
       assert.match((await place.visitor.send(other, { ...act, code })).text, /code is wrong/, "not even with its hash");
     }
-    const states = (await stateOf(id)).signers.map(({ state }: Json) => state);
+    const states = ((await stateOf(id)).signers as Json[]).map(({ state }) => state);
     assert.deepEqual(states, ["viewed", "viewed"]);
     assert.match((await place.visitor.send(path, { ...SIGN, code })).text, /You have signed/);
   });
