@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { inflateSync } from "node:zlib";
+import { allPlaced, allRecords } from "../support/audit-reader.ts";
 import { linkIn, openMailbox, type Mailbox } from "../support/mailbox.ts";
 import {
   clientOf,
@@ -153,6 +155,41 @@ describe("evidence before a court", () => {
     }
   });
 
+  /** The file attached to a PDF, out of its bytes alone. */
+  function attachedTo(pdf: Buffer): string {
+    const text = pdf.toString("latin1");
+    const [at = 0, ...others] = [...text.matchAll(/\/EmbeddedFile\b/g)].map(({ index }) => index);
+    assert.deepEqual(others, [], "one file");
+    const head = text.slice(text.lastIndexOf(" obj", at), text.indexOf("stream", at));
+    const start = /stream\r?\n/.exec(text.slice(at));
+    const length = Number(/\/Length (\d+)/.exec(head)?.[1]);
+    assert.ok(at > 0 && start !== null && length > 0, head);
+    const from = at + start.index + start[0].length;
+    const bytes = pdf.subarray(from, from + length);
+    return (head.includes("/FlateDecode") ? inflateSync(bytes) : bytes).toString("utf8");
+  }
+
+  test("SF-49 the file in the certificate is evidence.json, and verifies by itself", async () => {
+    const at = `/signatures/${bundle.signature_id}/evidence`;
+    // Between two answers there may be a newer checkpoint, which proofs are then against.
+    const [pdf, json] = await eventually("both are of one checkpoint", async () => {
+      const [one, other] = await Promise.all([api.get(`${at}.pdf`), api.get(`${at}.json`)]);
+      const found: Bundle = JSON.parse(attachedTo(one.bytes));
+      const same: Bundle = JSON.parse(other.bytes.toString());
+      const isOne = proofOf(found.records[0]).checkpoint === proofOf(same.records[0]).checkpoint;
+      return isOne ? ([one, other] as const) : null;
+    });
+    assert.equal(pdf.headers.get("content-type"), "application/pdf");
+    assert.equal(attachedTo(pdf.bytes), json.bytes.toString());
+    const attached: Bundle = JSON.parse(attachedTo(pdf.bytes));
+    const known = await published();
+    assert.equal(attached.records.length, 2);
+    assert.equal(refusalOf(attached, known), null);
+    const [record] = attached.records;
+    if (record !== undefined) record.signed_text = record.signed_text.replace('"Ada"', '"Eve"');
+    assert.notEqual(refusalOf(attached, known), null);
+  });
+
   test("SF-49 after both keys were exchanged, evidence of before and of after verifies by the published keys", async () => {
     const operator = clientOf(server.origin, server.operatorToken);
     const { key_id } = expected(await operator.post("/v1/platform/evidence-key/rotate"), 200);
@@ -194,6 +231,89 @@ describe("evidence before a court", () => {
     const log = expected(await api.get("/audit/log/key"), 200);
     assert.deepEqual(log.audit, [later.audit_log_key, bundle.audit_log_key]);
     expectedProblem(await api.post("/v1/platform/log-key/rotate", days), 401, "unauthorized");
+  });
+
+  /** Who did what to a request, from where and with what, as the log tells it under the bucket of its document. */
+  async function stepsOf(bucket: string, id: string): Promise<Json[]> {
+    await allPlaced(server.database.superUrl);
+    const records = await allRecords(api, `&bucket=${bucket}`);
+    const row = (await api.get(`/audit?resource=signature:${id}&limit=100`)).body.data;
+    const steps = records.filter(({ resource }) => resource.type === "signature" && resource.id === id);
+    assert.deepEqual(steps, row, "no step is without the bucket");
+    return steps.map(({ action, outcome, actor, details }) => [
+      `${String(action).slice("secufile.".length)} ${outcome}`,
+      actor.type,
+      actor.email ?? details.email ?? null,
+      actor.ip ?? null,
+      details.user_agent ?? null,
+    ]);
+  }
+  const IP = "127.0.0.1";
+  const sent = (step: string, email: string): Json => [`${step} success`, "system", email, null, null];
+  const seen = (step: string, email: string): Json => [step, "signer", email, IP, "TestBrowser/1"];
+
+  test("SF-49 SF-51 each step from the request to the signature is on record, with who, from where and by what", async () => {
+    const [email, bucket] = ["trail@example.com", "deeds-of-trail"];
+    const visitor = visitorOf(server.origin);
+    const documentId = await storedDocument(api, Buffer.from("ciphertext"), { bucket });
+    const order = { signers: [{ email, role: "buyer" }], require_code: true };
+    const made = expected(await api.post(`/documents/${documentId}/signatures`, order), 201);
+    await mailbox.mailTo(email);
+    await visitor.send(new URL(made.signature_url).pathname, { act: "ask", email });
+    await visitor.send(new URL(made.signature_url).pathname, { act: "ask", email: "nobody@example.com" });
+    const path = linkIn(await mailbox.mailTo(email, 2));
+    await visitor.look(path);
+    await visitor.send(path, { act: "open" });
+    await visitor.send(path, { act: "code" });
+    const code = /\b(\d{6})\b/.exec((await mailbox.mailTo(email, 3)).text)?.[1] ?? "";
+    const form = { act: "sign", name: "Ada", consent: "yes" };
+    await visitor.send(path, { ...form, code: code === "000000" ? "000001" : "000000" });
+    await visitor.send(path, { ...form, code });
+    await mailbox.mailTo(email, 4);
+    assert.deepEqual(await stepsOf(bucket, made.signature_id), [
+      ["createSignature success", "token", null, IP, null],
+      sent("inviteSigner", email),
+      ["askForLink success", "visitor", email, IP, "TestBrowser/1"],
+      sent("inviteSigner", email),
+      seen("viewSignature success", email),
+      seen("sendCode success", email),
+      seen("checkCode denied", email),
+      seen("checkCode success", email),
+      seen("signDocument success", email),
+      ["completeSignature success", "signer", email, IP, null],
+      sent("tellSigner", email),
+    ]);
+    assert.deepEqual(await allRecords(api, `&bucket=another-bucket&resource=signature:${made.signature_id}`), []);
+  });
+
+  test("SF-49 SF-51 so is each step of naming another person, who declines; the document's end changes no row", async () => {
+    const [email, other, bucket] = ["trail-one@example.com", "trail-two@example.com", "deeds-of-decline"];
+    const visitor = visitorOf(server.origin);
+    const documentId = await storedDocument(api, Buffer.from("ciphertext"), { bucket });
+    const order = { signers: [{ email, role: "buyer" }], delegation: true };
+    const { signature_id: id } = expected(await api.post(`/documents/${documentId}/signatures`, order), 201);
+    for (const [who, act] of [
+      [email, { act: "delegate", name: "Bob", email: other }],
+      [other, { act: "decline", reason: "A secret reason" }],
+    ] as const) {
+      const path = linkIn(await mailbox.mailTo(who));
+      await visitor.send(path, { act: "open" });
+      await visitor.send(path, act);
+    }
+    expected(await api.call("DELETE", `/documents/${documentId}`), 204);
+    expected(await api.get(`/signatures/${id}`), 200);
+    assert.deepEqual(await stepsOf(bucket, id), [
+      ["createSignature success", "token", null, IP, null],
+      sent("inviteSigner", email),
+      seen("viewSignature success", email),
+      seen("delegateSignature success", email),
+      sent("inviteSigner", other),
+      seen("viewSignature success", other),
+      seen("declineSignature success", other),
+      ["getSignature success", "token", null, IP, null],
+    ]);
+    const rows = await allRecords(api, `&resource=signature:${id}`);
+    assert.equal(JSON.stringify(rows).includes("A secret reason"), false);
   });
 
   test("SF-49 evidence names no secret of the signing", () => {

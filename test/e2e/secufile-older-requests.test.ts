@@ -56,9 +56,15 @@ describe("requests that were made before there was a table for them", () => {
     assert.match(second.signer_id, /^sgn_[0-9A-Z]{26}$/);
     const rows = await look(database.superUrl, "select count(*)::int as n from secufile.signature_signers");
     assert.equal(rows[0].n, 4);
+    const buckets = await look(
+      database.superUrl,
+      `select s.bucket = d.bucket as is_same from secufile.signatures s
+         join secufile.documents d on d.tenant_id = s.tenant_id and d.id = s.document_id`,
+    );
+    assert.deepEqual(buckets, [{ is_same: true }, { is_same: true }]);
     const forced = await look(
       database.superUrl,
-      "select relname from pg_class where relname in ('documents', 'signers') and not relforcerowsecurity",
+      "select relname from pg_class where relname in ('documents', 'signers', 'signatures') and not relforcerowsecurity",
     );
     assert.deepEqual(forced, [], "the wall stands again");
   });

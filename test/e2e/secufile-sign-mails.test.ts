@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { eventually, expected, look, type Json } from "../support/secufile-client.ts";
 import { linkIn } from "../support/mailbox.ts";
+import type { Shown } from "../support/sign-visitor.ts";
 import { startSigningPlace, type SigningPlace } from "../support/signing-place.ts";
 
 const HOSTILE = `<script>alert(1)</script><a href="https://evil.example">`;
@@ -124,6 +125,68 @@ describe("mails to signers", () => {
     await place.mailbox.mailTo(other);
     expected(await place.api.call("DELETE", `/documents/${documentId}`), 204);
     assert.equal((await place.mailbox.mailTo(other, 2)).subject, "Cancelled: promesse.pdf");
+  });
+
+  /** How many invitations a request has had, once no job is left to write another. */
+  async function invitations(id: string): Promise<number> {
+    const url = place.server.database.superUrl;
+    await eventually("nobody is left to be invited", async () => {
+      const [jobs] = await look(
+        url,
+        `select count(*)::int as jobs from graphile_worker._private_jobs where payload::text like '%' || $1 || '%'
+            and task_id = (select id from graphile_worker._private_tasks where identifier = 'secufile.inviteSigners')`,
+        [id],
+      );
+      return jobs?.["jobs"] === 0 ? true : null;
+    });
+    const [rows] = await look(
+      url,
+      `select count(*)::int as n from platform.audit_events where action = 'secufile.inviteSigner' and resource_id = $1`,
+      [id],
+    );
+    return rows?.["n"];
+  }
+
+  test("SF-20 a listed address gets five links an hour by the envelope; the page always says the same", async () => {
+    const [email, other] = [place.person(), place.person()];
+    const { id, envelope } = await place.requested({
+      signers: [email, other].map((one) => ({ email: one, role: "r" })),
+    });
+    await place.mailbox.mailTo(email);
+    await place.mailbox.mailTo(other);
+    const ask = (one: string): Promise<Shown> => place.visitor.send(envelope, { act: "ask", email: one });
+    const first = await ask(email);
+    for (let count = 0; count < 5; count++) {
+      const { status, text } = await ask(email);
+      assert.deepEqual([status, text], [200, first.text]);
+    }
+    assert.equal(await invitations(id), 7);
+    await ask(other);
+    assert.equal(await invitations(id), 8, "what one has used up is not the other's");
+  });
+
+  test("SF-20 beyond sixty questions an hour an envelope sends no further mail, and its page says the same", async () => {
+    const email = place.person();
+    const { id, envelope } = await place.requested({ signers: [{ email, role: "buyer" }] });
+    await place.mailbox.mailTo(email);
+    const ask = (one: string): Promise<Shown> => place.visitor.send(envelope, { act: "ask", email: one });
+    const first = await ask(email);
+    for (let left = 58; left > 0; left--) await ask("nobody@example.com");
+    await ask(email);
+    assert.equal(await invitations(id), 3);
+    const beyond = await ask(email);
+    assert.deepEqual([beyond.status, beyond.text], [200, first.text]);
+    assert.equal(await invitations(id), 3);
+    const asked = await look(
+      place.server.database.superUrl,
+      "select 1 from platform.audit_events where action = 'secufile.askForLink' and resource_id = $1",
+      [id],
+    );
+    assert.equal(asked.length, 2);
+    // An hour passes: what it counted is gone.
+    await look(place.server.database.superUrl, "delete from platform.rate_windows");
+    await ask(email);
+    assert.equal(await invitations(id), 4);
   });
 
   test("SF-49 where the organisation's messages of the hour are used up, a page says so, and the code of before holds", async () => {

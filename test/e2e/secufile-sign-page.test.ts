@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
+import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { linkIn } from "../support/mailbox.ts";
+import { outboxOf } from "../support/outbox.ts";
 import {
   clientOf,
   expected,
   expectedProblem,
   look,
+  storedDocument,
   type Answer,
   type Client,
   type Json,
 } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
+import { visitorOf, type Shown } from "../support/sign-visitor.ts";
 
 const HOSTILE = `"><script>alert(1)</script><img src=x onerror=alert(2)>&amp;'\`.pdf`;
 
@@ -189,5 +194,122 @@ describe("the page behind signature_url", () => {
     // A token opens its page and nothing else, and an API token opens no page.
     const asBearer = clientOf(server.origin, path.slice("/sign/".length));
     expectedProblem(await asBearer.get("/documents"), 401, "unauthorized");
+  });
+
+  const WORDS = {
+    en: {
+      size: "<dt>Size, encrypted</dt> <dd>20,481 bytes</dd>",
+      cipher: "SHA-256, encrypted",
+      plain: "SHA-256, not encrypted, as given by the sender",
+      asks: "Demo organisation</bdi> asks for signatures",
+      other: "<bdi>Ève Ñandú</bdi>, as <bdi>notary</bdi> <span>– waiting",
+      own: "<bdi>p…@e….com</bdi> (you), as <bdi>buyer</bdi> <span>– opened",
+    },
+    fr: {
+      size: "<dt>Taille, chiffré</dt> <dd>20\u202f481 octets</dd>",
+      cipher: "SHA-256, chiffré",
+      plain: "SHA-256, en clair, donné par l’expéditeur",
+      asks: "Demo organisation</bdi> demande des signatures",
+      other: "<bdi>Ève Ñandú</bdi>, qualité : <bdi>notary</bdi> <span>– en attente",
+      own: "<bdi>p…@e….com</bdi> (vous), qualité : <bdi>buyer</bdi> <span>– a ouvert",
+    },
+  };
+
+  test("SF-16 SF-49 envelope and own page show size, both hashes, sender and the other signer, in both languages", async () => {
+    const bytes = Buffer.alloc(20_481, "x");
+    const plaintext = createHash("sha256").update("the plaintext").digest("hex");
+    const documentId = await storedDocument(api, bytes, { filename: "promesse.pdf" });
+    const order = {
+      signers: [
+        { email: "page@example.com", role: "buyer", order: 1 },
+        { email: "other-of-page@example.com", role: "notary", name: "Ève Ñandú", order: 2 },
+      ],
+      plaintext_sha256: plaintext,
+    };
+    const made = expected(await api.post(`/documents/${documentId}/signatures`, order), 201);
+    const path = linkIn(await outboxOf(server.dataDirectory).mailTo("page@example.com"));
+    await visitorOf(server.origin).send(path, { act: "open" });
+    for (const [language, words] of Object.entries(WORDS)) {
+      for (const at of [new URL(made.signature_url).pathname, path]) {
+        const text = (await pageOf(`${at}?lang=${language}`)).text.replaceAll(/[ \n]+/g, " ");
+        const hash = (label: string, hex: string): string => `<dt>${label}</dt> <dd><code>${hex}</code></dd>`;
+        const wanted = [
+          words.size,
+          hash(words.cipher, createHash("sha256").update(bytes).digest("hex")),
+          hash(words.plain, plaintext),
+          words.asks,
+          "<bdi>promesse.pdf</bdi>",
+          words.other,
+          ...(at === path ? [words.own] : []),
+        ];
+        for (const part of wanted) assert.ok(text.includes(part), `${part}\n${text}`);
+        assert.match(text, new RegExp(`<html lang="${language}"`));
+        assert.equal(text.includes("page@example.com"), false, "addresses are masked");
+      }
+    }
+  });
+
+  /** Sends the same again and again, some at once; answers how many of them were let through, and the last refusal. */
+  async function untilRefused(times: number, send: () => Promise<Shown>): Promise<{ allowed: number; refused: Shown }> {
+    let allowed = 0;
+    let refused: Shown | null = null;
+    for (let left = times; left > 0; left -= 10) {
+      for (const shown of await Promise.all(Array.from({ length: Math.min(left, 10) }, send))) {
+        if (shown.status === 429) refused = shown;
+        else allowed += 1;
+      }
+    }
+    return { allowed, refused: refused ?? assert.fail(`all ${times} were let through`) };
+  }
+
+  function assertLimitPage({ headers, text }: Shown): void {
+    assert.match(headers.get("content-type") ?? "", /^text\/html/);
+    assert.match(text, /Too many attempts[\s\S]*Minutes: \d+/);
+    assert.match(headers.get("retry-after") ?? "", /^[1-9]\d*$/);
+    assert.equal(headers.get("cache-control"), "no-store");
+    assert.match(headers.get("content-security-policy") ?? "", /default-src 'none'/);
+  }
+  const forget = (): Promise<unknown> => look(server.database.superUrl, "delete from platform.rate_windows");
+
+  test("SF-20 one form too many for a link, and for an address, is answered with 429, and nothing is done", async () => {
+    const [{ path }, other] = [await requested(), await requested()];
+    const browser = visitorOf(server.origin);
+    await forget();
+    const ofLink = await untilRefused(121, () => browser.send(path, { act: "ask", email: "no address" }));
+    assert.equal(ofLink.allowed, 120);
+    assertLimitPage(ofLink.refused);
+    assert.equal((await browser.send(other.path, { act: "ask", email: "no address" })).status, 200, "another link");
+    const guess = (): Promise<Shown> => browser.send(`/sign/${randomBytes(32).toString("base64url")}`, { act: "ask" });
+    // What the link refused was counted for the address, too.
+    const ofAddress = await untilRefused(179, guess);
+    assert.equal(ofAddress.allowed, 178);
+    assertLimitPage(ofAddress.refused);
+    assert.equal((await browser.send(other.path, { act: "ask", email: "client@example.com" })).status, 429);
+    const asked = await look(
+      server.database.superUrl,
+      "select 1 from platform.audit_events where action = 'secufile.askForLink'",
+    );
+    assert.deepEqual(asked, []);
+    assert.equal((await pageOf(other.path)).answer.status, 200, "looking has a limit of its own");
+    await forget();
+  });
+
+  test("SF-20 one look too many of an address is answered with 429, whether or not there is such a link", async () => {
+    const { path } = await requested();
+    const browser = visitorOf(server.origin);
+    await forget();
+    const guess = (): Promise<Shown> => browser.look(`/sign/${randomBytes(32).toString("base64url")}`);
+    const { allowed, refused } = await untilRefused(301, guess);
+    assert.equal(allowed, 300);
+    assertLimitPage(refused);
+    const genuine = await browser.look(`${path}?lang=fr`);
+    assert.equal(genuine.status, 429);
+    assert.match(genuine.text, /Trop de tentatives/);
+    assert.equal((await visitor.call("HEAD", path)).status, 429);
+    assert.equal((await visitor.get("/v1/secufile/sign.css")).status, 200, "the page of the refusal has its style");
+    assert.equal((await browser.send(path, { act: "ask", email: "no address" })).status, 200, "forms have their own");
+    expected(await api.get("/documents"), 200);
+    await forget();
+    assert.equal((await browser.look(path)).status, 200);
   });
 });

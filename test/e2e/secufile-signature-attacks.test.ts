@@ -113,7 +113,8 @@ describe("signature requests under attack", () => {
     await rows(pass);
     assert.match(await ask(), /No more codes/);
     await place.visitor.send(envelope, { act: "ask", email });
-    await place.linkOf(email, 12);
+    // Which of the twelve comes last is not said.
+    await place.mailbox.mailTo(email, 12);
     assert.match(await ask(), /newer link/);
     assert.equal((await actsOn(id)).filter((act) => act === "secufile.sendCode").length, 10);
   });
@@ -183,6 +184,100 @@ describe("signature requests under attack", () => {
     }
     const { status, signers } = await stateOf(id);
     assert.deepEqual([status, signers.length, signers[0].state], ["pending", 1, "invited"]);
+  });
+
+  const codeOf = async (email: string, count: number): Promise<string> =>
+    /\b(\d{6})\b/.exec((await place.mailbox.mailTo(email, count)).text)?.[1] ?? "";
+  /** All that is kept of a request, and all that was done to it. */
+  const keptOf = (id: string): Promise<Json[]> =>
+    rows(
+      `select s::text from secufile.signature_signers s where signature_id = $1
+       union all select g::text from secufile.signatures g where id = $1
+       union all select l::text from secufile.sign_links l where signature_id = $1
+       union all select a.action from platform.audit_events a where resource_id = $1
+       union all select e.type from platform.events e where data ->> 'signature_id' = $1 order by 1`,
+      [id],
+    );
+
+  test("SF-20 SF-49 the envelope signs, declines, delegates and sends no codes, whoever's address is typed", async () => {
+    const { id, email, envelope } = await opened({ delegation: true, require_code: true });
+    const kept = await keptOf(id);
+    for (const typed of [email, place.person()]) {
+      for (const form of [
+        SIGN,
+        DECLINE,
+        { act: "delegate", name: "Bob" },
+        { act: "code" },
+        { act: "open" },
+        { act: "" },
+      ]) {
+        const { status, text } = await place.visitor.send(envelope, { ...form, email: typed, code: "000000" });
+        assert.equal(status, 200, form.act);
+        assert.match(text, /Get your own link/);
+        assert.doesNotMatch(text, /name="act" value="sign"|on its way/);
+      }
+    }
+    assert.deepEqual(await keptOf(id), kept);
+  });
+
+  test("SF-49 a code lets its own signer in alone, also where another one signs the same request", async () => {
+    const [first, second] = [place.person(), place.person()];
+    const signers = [first, second].map((email) => ({ email, role: "buyer" }));
+    const { id, path } = await opened({ signers, require_code: true });
+    const other = await place.openedBy(second);
+    await place.visitor.send(path, { act: "code" });
+    const code = await codeOf(first, 2);
+    assert.match((await place.visitor.send(other, { ...SIGN, code })).text, /no valid code/);
+    await place.visitor.send(other, { act: "code" });
+    // The code of the other is set aside, so that it cannot be the same by chance.
+    await rows(
+      `update secufile.signature_signers s set code_mac = o.code_mac from secufile.signature_signers o
+        where s.signature_id = $1 and o.signature_id = $1 and s.email = $2 and o.email = $3`,
+      [id, second, first],
+    );
+    for (const act of [SIGN, DECLINE]) {
+      assert.match((await place.visitor.send(other, { ...act, code })).text, /code is wrong/, "not even with its hash");
+    }
+    const states = ((await stateOf(id)).signers as Json[]).map(({ state }) => state);
+    assert.deepEqual(states, ["viewed", "viewed"]);
+    assert.match((await place.visitor.send(path, { ...SIGN, code })).text, /You have signed/);
+  });
+
+  test("SF-49 a code is good for less than ten minutes, and a used one for nothing more", async () => {
+    const { id, email, path } = await opened({ require_code: true });
+    await place.visitor.send(path, { act: "code" });
+    const code = await codeOf(email, 2);
+    const sentBefore = (time: string): Promise<Json[]> =>
+      rows("update secufile.signature_signers set code_sent_at = now() - $2::interval where signature_id = $1", [
+        id,
+        time,
+      ]);
+    await sentBefore("10 minutes 1 second");
+    const kept = await keptOf(id);
+    for (const form of [SIGN, DECLINE]) {
+      assert.match((await place.visitor.send(path, { ...form, code })).text, /no valid code/);
+    }
+    assert.deepEqual(await keptOf(id), kept);
+    await sentBefore("9 minutes");
+    assert.match((await place.visitor.send(path, { ...SIGN, code })).text, /You have signed/);
+    assert.equal((await actsOn(id)).filter((act) => act === "secufile.checkCode").length, 1);
+    await place.visitor.send(path, { ...DECLINE, code });
+    assert.equal((await stateOf(id)).status, "completed");
+  });
+
+  test("SF-20 the envelope of a request whose time is over shows so with 410 and sends no link", async () => {
+    const { id, email, path, envelope } = await opened();
+    await rows("update secufile.signatures set expires_at = now() - interval '1 second' where id = $1", [id]);
+    const kept = await keptOf(id);
+    for (const one of [envelope, path]) {
+      const shown = await place.visitor.look(one);
+      assert.equal(shown.status, 410);
+      assert.match(shown.text, /time is over/);
+      for (const form of [{ act: "ask", email }, SIGN, DECLINE, { act: "code" }]) {
+        assert.equal((await place.visitor.send(one, form)).status, 410);
+      }
+    }
+    assert.deepEqual(await keptOf(id), kept);
   });
 
   test("SF-49 back in the browser, whatever is sent again changes nothing that was done", async () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
+import { startLocalServer } from "../support/local-server.ts";
 import { clientOf, expected, expectedProblem, look, type Client, type Json } from "../support/secufile-client.ts";
 import { startSigningPlace, type SigningPlace } from "../support/signing-place.ts";
 
@@ -67,6 +68,32 @@ describe("signature requests", () => {
     assert.equal(ended.status, "completed");
     assert.equal((await place.visitor.look(envelope)).status, 410);
     assert.match((await place.visitor.look(path)).text, /You have signed/);
+  });
+
+  test("SF-20 SF-22 one call with ciphertext_url and signers: once it is fetched the signer is written to, and signs", async () => {
+    const bytes = Buffer.from("ciphertext that lies elsewhere");
+    const source = await startLocalServer((_request, response) => response.end(bytes));
+    try {
+      const email = place.person();
+      const signers = [{ email, role: "buyer" }];
+      const order = { filename: "acte.pdf", key_wrap: "k", ciphertext_url: `${source.url}/secret-place`, signers };
+      const made = expected(await place.api.post("/documents", order), 201);
+      assert.match((await place.visitor.look(new URL(made.signature_url).pathname)).text, /Signature request/);
+      const path = await place.openedBy(email);
+      assert.deepEqual(
+        source.received.map((request) => request.path),
+        ["/secret-place"],
+      );
+      assert.equal(expected(await place.api.get(`/documents/${made.document_id}`), 200).status, "stored");
+      assert.match((await place.visitor.send(path, SIGN)).text, /You have signed/);
+      const { data } = expected(await place.api.get(`/signatures?document_id=${made.document_id}`), 200);
+      assert.deepEqual([data.length, data[0].status], [1, "completed"]);
+      const evidence = await place.api.get(`/signatures/${data[0].signature_id}/evidence.json`);
+      const facts = JSON.parse(JSON.parse(evidence.bytes.toString()).records[0].signed_text);
+      assert.equal(facts.document.ciphertext_sha256, createHash("sha256").update(bytes).digest("hex"));
+    } finally {
+      await source.close();
+    }
   });
 
   test("SF-49 the evidence verifies with nothing but node:crypto, and one changed byte does not", async () => {

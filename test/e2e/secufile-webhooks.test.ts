@@ -3,6 +3,7 @@ import { createHmac } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { Webhook } from "standardwebhooks";
 import { startLocalServer, type LocalServer, type Received } from "../support/local-server.ts";
+import { linkIn } from "../support/mailbox.ts";
 import { outboxOf } from "../support/outbox.ts";
 import { demoTenant, newPerson } from "../support/people.ts";
 import { publishedVerify, type PublishedVerify } from "../support/published-verify.ts";
@@ -11,12 +12,14 @@ import {
   eventually,
   expected,
   expectedProblem,
+  look,
   newDocument,
   storedDocument,
   type Client,
   type Json,
 } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
+import { visitorOf } from "../support/sign-visitor.ts";
 
 const NOW_TOLERANCE_S = 60;
 
@@ -229,6 +232,96 @@ describe("webhooks of SecuFile", () => {
     for (const path of ["/only-failed", "/disabled", "/deleted", "/target"]) assert.equal(paths.has(path), false, path);
     expectedProblem(await api.get(`/webhooks/${deleted.webhook_id}`), 404, "webhook_not_found");
     expected(await api.get(`/webhooks/${witness.webhook_id}`), 200);
+  });
+
+  /** What a receiver was told of a request, in the order of `seq`; each delivery is what its secret has signed. */
+  async function toldOf(path: string, secret: string, id: string, last: string): Promise<Json[]> {
+    const isOf = (request: Received): boolean => request.path === path && request.body.includes(id);
+    await receiver.waitFor((request) => isOf(request) && request.headers["x-secufile-event"] === last);
+    // One after another may overtake: as many as there are events.
+    const rows = await look(
+      server.database.superUrl,
+      "select count(*)::int as n from platform.events where data ->> 'signature_id' = $1",
+      [id],
+    );
+    await eventually("all of them came", async () =>
+      receiver.received.filter(isOf).length >= rows[0].n ? true : null,
+    );
+    const came = receiver.received.filter(isOf);
+    for (const request of came) {
+      assert.equal(verify(signatureOf(request), request.body, secret), true);
+      new Webhook(secret).verify(request.body, standardHeaders(request));
+      assert.equal(request.headers["x-secufile-event"], JSON.parse(request.body.toString()).type);
+    }
+    const bodies: Json[] = came.map(({ body }) => JSON.parse(body.toString()));
+    return bodies.toSorted((one, other) => one.seq - other.seq);
+  }
+
+  /** Asks for signatures; `of` is a signer of it as events show him. */
+  async function asked(
+    documentId: string,
+    ...signers: { email: string; role: string }[]
+  ): Promise<{ id: string; of(email: string, state: string): Json }> {
+    const { signature_id: id } = expected(await api.post(`/documents/${documentId}/signatures`, { signers }), 201);
+    const view = expected(await api.get(`/signatures/${id}`), 200);
+    return {
+      id,
+      of(email, state) {
+        const { signer_id, role } = (view.signers as Json[]).find((signer) => signer.email === email);
+        return { signer_id, email, role, state };
+      },
+    };
+  }
+
+  test("SF-20 SF-42 SF-49 a receiver of * hears each step of a signature request, in order, signed, as documented", async () => {
+    const { secret } = await register("/signatures", ["*"]);
+    const outbox = outboxOf(server.dataDirectory);
+    const visitor = visitorOf(server.origin);
+    const documentId = await storedDocument(api, Buffer.from("to be signed"));
+    const [ada, bob, carol] = ["ada@events.example", "bob@events.example", "carol@events.example"] as const;
+    const opened = async (email: string): Promise<string> => {
+      const path = linkIn(await outbox.mailTo(email));
+      await visitor.send(path, { act: "open" });
+      return path;
+    };
+    const assertTold = async (id: string, steps: readonly [type: string, status: string, signer: Json][]) => {
+      const told = await toldOf("/signatures", secret, id, steps.at(-1)?.[0] ?? "");
+      for (const { livemode, data } of told) assert.deepEqual([livemode, Date.parse(data.at) > 0], [true, true]);
+      const common = { signature_id: id, document_id: documentId, reason: null };
+      assert.deepEqual(
+        told.map(({ type, data: { at: _at, ...data } }) => ({ type, data })),
+        steps.map(([type, status, signer]) => ({ type, data: { ...common, status, signer } })),
+      );
+    };
+    const both = await asked(documentId, { email: ada, role: "buyer" }, { email: bob, role: "seller" });
+    for (const email of [ada, bob]) {
+      await visitor.send(await opened(email), { act: "sign", name: "A name", consent: "yes" });
+    }
+    await assertTold(both.id, [
+      ["signature.requested", "pending", null],
+      ["signature.viewed", "viewed", both.of(ada, "viewed")],
+      ["signature.signed", "partially_signed", both.of(ada, "signed")],
+      ["signature.viewed", "partially_signed", both.of(bob, "viewed")],
+      ["signature.signed", "completed", both.of(bob, "signed")],
+      ["signature.completed", "completed", null],
+    ]);
+    const declined = await asked(documentId, { email: carol, role: "notary" });
+    await visitor.send(await opened(carol), { act: "decline", reason: "A secret reason" });
+    await assertTold(declined.id, [
+      ["signature.requested", "pending", null],
+      ["signature.viewed", "viewed", declined.of(carol, "viewed")],
+      ["signature.declined", "declined", declined.of(carol, "declined")],
+    ]);
+    const cancelled = await asked(documentId, { email: carol, role: "notary" });
+    expected(await api.post(`/signatures/${cancelled.id}/cancel`), 200);
+    await assertTold(cancelled.id, [
+      ["signature.requested", "pending", null],
+      ["signature.cancelled", "cancelled", null],
+    ]);
+    assert.equal(
+      receiver.received.some(({ body }) => body.includes("A secret reason")),
+      false,
+    );
   });
 
   test("a receiver that answers 410 gets no more, and the owner gets one mail about it", async () => {

@@ -17,6 +17,24 @@ test("ids of one millisecond differ", () => {
   assert.equal(new Set(Array.from({ length: 10_000 }, () => ulid(now))).size, 10_000);
 });
 
+test("ids of one millisecond sort in the order in which they were made, also between those of others", () => {
+  const [one, other] = [new Date(1_700_000_000_123), new Date(1_700_000_000_124)];
+  const made: string[] = [];
+  for (let count = 0; count < 10_000; count++) {
+    made.push(newId("evt", one));
+    newId("aud", other);
+  }
+  assert.deepEqual(made.toSorted(), made);
+  assert.equal(new Set(made).size, made.length);
+});
+
+test("nobody guesses the next id of a millisecond from the one before", () => {
+  const now = new Date(1_700_000_000_125);
+  const made = Array.from({ length: 100 }, () => ulid(now));
+  const neighbours = made.filter((id, at) => id.slice(0, -1) === made[at - 1]?.slice(0, -1));
+  assert.deepEqual(neighbours, []);
+});
+
 test("an id carries its prefix and is recognised by it alone", () => {
   const id = newId("doc", new Date());
   assert.match(id, /^doc_[0-7][0-9A-HJKMNP-TV-Z]{25}$/);

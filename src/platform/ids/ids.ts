@@ -3,30 +3,52 @@ import { randomBytes, randomUUID } from "node:crypto";
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
+const HALF = 2 ** 40;
+const MAX_KNOWN_MILLISECONDS = 1_024;
+
+type Tail = { readonly high: number; readonly low: number };
+
+/** The last tail of each millisecond that this process made ids of, those used last at the end. */
+const lastTails = new Map<number, Tail>();
+
 /**
- * A ULID: 48 bits of Unix milliseconds, then 80 random bits, as 26 characters of Crockford's base 32.
- * Ids made in later milliseconds sort after earlier ones; within one millisecond the order is random.
+ * A ULID: 48 bits of Unix milliseconds, then 80 bits, as 26 characters of Crockford's base 32. Ids made in later
+ * milliseconds sort after earlier ones. Within one millisecond the first begins anywhere at random and each further one
+ * of this process comes at random after the one before it: what one request writes sorts in the order in which it
+ * happened. Ids of several processes are in no order within it.
  */
 export function ulid(now: Date = new Date()): string {
-  let time = now.getTime();
-  let head = "";
-  for (let digit = 0; digit < 10; digit++) {
-    head = CROCKFORD.charAt(time % 32) + head;
-    time = Math.floor(time / 32);
-  }
+  const ms = now.getTime();
+  const { high, low } = nextTail(ms);
+  return digitsOf(ms, 10) + digitsOf(high, 8) + digitsOf(low, 8);
+}
+
+function nextTail(ms: number): Tail {
   const random = randomBytes(10);
-  let tail = "";
-  for (const start of [0, 5]) {
-    // Five bytes are forty bits: eight digits, and below 2^53.
-    let bits = random.readUIntBE(start, 5);
-    let part = "";
-    for (let digit = 0; digit < 8; digit++) {
-      part = CROCKFORD.charAt(bits % 32) + part;
-      bits = Math.floor(bits / 32);
-    }
-    tail += part;
+  // Half of the range is left free above: no process makes so many ids in a millisecond that it ends.
+  const [high, low] = [random.readUIntBE(0, 5) % (HALF / 2), random.readUIntBE(5, 5)];
+  const last = lastTails.get(ms);
+  lastTails.delete(ms);
+  const next = last === undefined ? { high, low } : after(last, 1 + (low % (HALF / 2)));
+  lastTails.set(ms, next);
+  const oldest = lastTails.keys().next().value;
+  if (lastTails.size > MAX_KNOWN_MILLISECONDS && oldest !== undefined) lastTails.delete(oldest);
+  return next;
+}
+
+function after({ high, low }: Tail, step: number): Tail {
+  const sum = low + step;
+  return sum < HALF ? { high, low: sum } : { high: high + 1, low: sum - HALF };
+}
+
+function digitsOf(value: number, count: number): string {
+  let rest = value;
+  let digits = "";
+  for (let digit = 0; digit < count; digit++) {
+    digits = CROCKFORD.charAt(rest % 32) + digits;
+    rest = Math.floor(rest / 32);
   }
-  return head + tail;
+  return digits;
 }
 
 /** `<prefix>_<ULID>`, for example `doc_01KB3…`. The prefix tells the kind, the ULID the time of making. */

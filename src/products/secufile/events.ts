@@ -39,11 +39,9 @@ const signature = z.strictObject({
     })
     .nullable()
     .meta({ description: "Who did it; null where nobody of the signers did." }),
-  reason: z
-    .string()
-    .max(1000)
-    .nullable()
-    .meta({ description: "Why it was declined or cancelled, where that was said." }),
+  reason: z.string().max(1000).nullable().meta({
+    description: "Why it was cancelled, where that was said. Why a signer declined is shown by the API only.",
+  }),
   at: z.string().max(40),
 });
 

@@ -164,5 +164,6 @@ export const secufileFrench: Readonly<Record<string, string>> = {
     "Nombres de jours après la demande auxquels ceux qui n'ont pas répondu sont relancés ; `[]` pour jamais.",
   "Page for the signers.": "Page pour les signataires.",
   "Who did it; null where nobody of the signers did.": "Qui l'a fait ; null si ce n'est aucun des signataires.",
-  "Why it was declined or cancelled, where that was said.": "Motif du refus ou de l'annulation, s'il a été donné.",
+  "Why it was cancelled, where that was said. Why a signer declined is shown by the API only.":
+    "Motif de l'annulation, s'il a été donné. Le motif du refus d'un signataire n'est montré que par l'API.",
 };

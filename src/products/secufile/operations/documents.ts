@@ -38,7 +38,11 @@ export async function createDocument(call: Call, request: CreateDocumentRequest)
   const id = newId("doc", call.now);
   const requested =
     signers.length > 0
-      ? newSignature(call, { id, filename: request.filename }, createSignatureRequest.parse({ signers }))
+      ? newSignature(
+          call,
+          { id, bucket: request.bucket, filename: request.filename },
+          createSignatureRequest.parse({ signers }),
+        )
       : null;
   const answer = {
     document_id: id,

@@ -51,7 +51,15 @@ describe("what is due for signature requests", () => {
     const tenantId = newId("ten", MADE_AT);
     const id = newId("sig", MADE_AT);
     const row: SignatureRow = {
-      ...{ id, document_id: "doc_1", filename: "a.pdf", plaintext_sha256: null, status, ended_at: null },
+      ...{
+        id,
+        document_id: "doc_1",
+        bucket: "default",
+        filename: "a.pdf",
+        plaintext_sha256: null,
+        status,
+        ended_at: null,
+      },
       ...{ sealed_message: null, required_code: "none", is_delegable: false, locale: "fr", is_live: true },
       ...{ created_by: "tok_1", created_at: MADE_AT, expires_at: day(10), reminder_days: [3, 7, 10, 40] },
     };

@@ -97,7 +97,7 @@ async function invite(tx: Tx, inviting: Inviting, signer: SignatureSignerRow): P
     await noteSignature(tx, change, row, {
       operation: "inviteSigner",
       outcome: "failed",
-      details: { signer_id: signer.id, reason: "no mail can be sent to this address" },
+      details: { signer_id: signer.id, email: signer.email, reason: "no mail can be sent to this address" },
     });
     return;
   }
@@ -106,6 +106,6 @@ async function invite(tx: Tx, inviting: Inviting, signer: SignatureSignerRow): P
   await updateSignatureSigner(tx, tenantId, { ...signer, state, invited_at: signer.invited_at ?? now });
   await noteSignature(tx, change, row, {
     operation: "inviteSigner",
-    details: { signer_id: signer.id, is_reminder: inviting.isReminder },
+    details: { signer_id: signer.id, email: signer.email, is_reminder: inviting.isReminder },
   });
 }

@@ -83,7 +83,7 @@ async function tellSigner(tx: Tx, { keys, change, signatureId, signerId }: Telli
   if (signer.told_at !== null || !hearsOfEnd(row.status, signer)) return;
   const mail = mailOfEnd(row, tenant.name, signer);
   if (mail === null) return;
-  const details = { signer_id: signer.id, status: row.status };
+  const details = { signer_id: signer.id, email: signer.email, status: row.status };
   try {
     await mailSigner(tx, keys, signer, { mail, locale: row.locale, purpose: "secufile.signatureEnd", at: now });
   } catch (error) {

@@ -10,10 +10,13 @@ import {
   type SignatureRow,
   type SignatureSignerRow,
 } from "../store/signatures.ts";
+import { limitLook } from "./sign-limits.ts";
 import { findLink, type OpenLink } from "./sign-links.ts";
 
 /** What is behind a link. Looking changes nothing: programs that check mails open every link in them. */
 export async function showSignPage(call: OpenCall, token: string): Promise<SignPage> {
+  const limited = await limitLook(call);
+  if (limited !== null) return limited;
   const link = await findLink(call.services, token);
   return link === null ? { kind: "nothing" } : pageOfLink(call, link, { notice: null });
 }

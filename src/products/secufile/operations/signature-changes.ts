@@ -25,6 +25,7 @@ export function noteSignature(
     action: `secufile.${what.operation}`,
     at: change.now,
     actor: change.actor,
+    bucket: row.bucket,
     resource: { type: "signature", id: row.id },
     outcome: what.outcome ?? "success",
     details: { document_id: row.document_id, ...what.details },

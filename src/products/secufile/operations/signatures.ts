@@ -35,7 +35,7 @@ export type RequestedSignature = {
 /** A request for signatures that is not written yet. */
 export function newSignature(
   call: Call,
-  document: { id: string; filename: string },
+  document: { id: string; bucket: string; filename: string },
   request: CreateSignatureRequest,
 ): RequestedSignature {
   const id = newId("sig", call.now);
@@ -44,6 +44,7 @@ export function newSignature(
   const row: SignatureRow = {
     id,
     document_id: document.id,
+    bucket: document.bucket,
     filename: document.filename,
     plaintext_sha256: request.plaintext_sha256 === undefined ? null : Buffer.from(request.plaintext_sha256, "hex"),
     status: "pending",

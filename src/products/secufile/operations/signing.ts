@@ -2,8 +2,6 @@ import { randomInt, timingSafeEqual } from "node:crypto";
 import type { AuditActor } from "../../../platform/audit/audit.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { newId } from "../../../platform/ids/ids.ts";
-import { limitKey } from "../../../platform/limits/limit-keys.ts";
-import { takeFromWindow } from "../../../platform/limits/sliding-window.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
 import { enqueueSms } from "../../../platform/notify/notify.ts";
 import type { OpenCall } from "../../../platform/product.ts";
@@ -34,16 +32,10 @@ import {
   tellSignature,
   type Change,
 } from "./signature-changes.ts";
+import { areAsksTaken, areCodesTaken, areLinksTaken, limitPost } from "./sign-limits.ts";
 import { findLink, type OpenLink } from "./sign-links.ts";
 import { mailSigner } from "./sign-mails.ts";
 
-const POSTS_AN_ADDRESS = { limit: 300, windowSeconds: 600 };
-const POSTS_A_LINK = { limit: 120, windowSeconds: 600 };
-const LINKS_AN_ENVELOPE = { limit: 60, windowSeconds: 3600 };
-const LINKS_A_SIGNER = { limit: 5, windowSeconds: 3600 };
-const CODES_A_SIGNER = { limit: 5, windowSeconds: 3600 };
-/** With five tries a code: whoever has the link guesses one of a million codes with odds of 1 : 666 in a month. */
-const CODES_A_SIGNER_A_DAY = { limit: 10, windowSeconds: 86_400 };
 const CODE_MINUTES = 10;
 const MAX_CODE_TRIES = 5;
 const MAX_SIGNERS_WITH_DELEGATES = 100;
@@ -52,57 +44,53 @@ export type Visitor = { readonly userAgent: string; readonly locale: Locale };
 
 /** Carries out a form of the pages. Every act has one effect, however often it is sent; the page says what holds now. */
 export async function actOnLink(call: OpenCall, token: string, form: SignForm, visitor: Visitor): Promise<SignPage> {
-  const limited =
-    (await taken(
-      call,
-      limitKey({ kind: "address", address: call.remoteAddress }, "secufile.sign"),
-      POSTS_AN_ADDRESS,
-    )) ?? (await taken(call, `secufile.sign:${sha256Hex(token)}`, POSTS_A_LINK));
+  const limited = await limitPost(call, token);
   if (limited !== null) return limited;
   const link = await findLink(call.services, token);
   if (link === null) return { kind: "nothing" };
   if (link.signer_id === null) {
-    const notice = await askForLink(call, link, form.email);
+    const notice = form.act === "ask" ? await askForLink(call, link, form.email, visitor) : null;
     return pageOfLink(call, link, { notice });
   }
   const evidence = form.act === "sign" ? await evidenceSigner(call.services) : null;
-  const isLimited = form.act === "code" && (await areCodesTaken(call, link, link.signer_id));
+  const isLimited = form.act === "code" && (await isCodeRefused(call, link, link.signer_id));
   const notice = isLimited ? "code_limited" : await actOrWait(call, link, { form, visitor, evidence });
   call.services.eventHints.hint();
   const typed: Typed = { name: form.name, reason: form.reason, email: form.email };
   return pageOfLink(call, link, { notice, typed });
 }
 
-async function taken(
-  call: OpenCall,
-  key: string,
-  policy: { limit: number; windowSeconds: number },
-): Promise<Extract<SignPage, { kind: "limited" }> | null> {
-  const outcome = await takeFromWindow(call.services.db, { key, ...policy });
-  return outcome.isAllowed ? null : { kind: "limited", retryAfterSeconds: outcome.retryAfterSeconds };
-}
-
 /** A link that was replaced gets no code, and so uses none of its signer's up. */
-async function areCodesTaken(call: OpenCall, link: OpenLink, signerId: string): Promise<boolean> {
-  if (link.replaced_at !== null) return false;
-  if ((await taken(call, `secufile.code:${signerId}`, CODES_A_SIGNER)) !== null) return true;
-  return (await taken(call, `secufile.code-day:${signerId}`, CODES_A_SIGNER_A_DAY)) !== null;
+async function isCodeRefused(call: OpenCall, link: OpenLink, signerId: string): Promise<boolean> {
+  return link.replaced_at === null && (await areCodesTaken(call, signerId));
 }
 
 /** The answer is the same whatever address was typed; who is listed, and has the turn, gets a mail. */
-async function askForLink(call: OpenCall, link: OpenLink, email: string): Promise<Notice> {
+async function askForLink(call: OpenCall, link: OpenLink, email: string, visitor: Visitor): Promise<Notice> {
   if (!isEmail(email)) return "email_wrong";
   const { services } = call;
-  if ((await taken(call, `secufile.envelope:${link.signature_id}`, LINKS_AN_ENVELOPE)) !== null) return "link_sent";
+  if (await areAsksTaken(call, link.signature_id)) return "link_sent";
   const wanted = addressMac(call, email);
   const { tenant_id: tenantId, signature_id: signatureId } = link;
   const signers = await services.db.tenant(tenantId, (tx) => listSignatureSigners(tx, tenantId, [signatureId]));
   const found = dueSigners(signers).filter((signer) => timingSafeEqual(addressMac(call, signer.email), wanted));
   for (const signer of found) {
-    if ((await taken(call, `secufile.link:${signer.id}`, LINKS_A_SIGNER)) !== null) continue;
-    await services.db.tenant(tenantId, (tx) => enqueueInvitation(tx, tenantId, signatureId, { signerId: signer.id }));
+    if (await areLinksTaken(call, signer.id)) continue;
+    await services.db.tenant(tenantId, (tx) => orderLink(tx, { call, link, signer, visitor }));
   }
   return "link_sent";
+}
+
+/** Whoever asks has the envelope only: who it is is not known. */
+async function orderLink(tx: Tx, order: Pick<Act, "call" | "link" | "signer" | "visitor">): Promise<void> {
+  const { call, link, signer } = order;
+  const { tenant_id: tenantId, signature_id: signatureId } = link;
+  const row = await findSignature(tx, tenantId, signatureId);
+  if (row === null || !isOpenStatus(statusAt(row, call.now))) return;
+  await enqueueInvitation(tx, tenantId, signatureId, { signerId: signer.id });
+  const actor: AuditActor = { type: "visitor", id: "envelope", ip: call.remoteAddress };
+  const details = { ...detailsOf(order), email: signer.email };
+  await noteSignature(tx, { tenantId, now: call.now, actor }, row, { operation: "askForLink", details });
 }
 
 function addressMac(call: OpenCall, email: string): Buffer {
@@ -258,7 +246,10 @@ async function refuseCode(tx: Tx, one: Act): Promise<Notice | null> {
   const ends = (signer.code_sent_at?.getTime() ?? 0) + CODE_MINUTES * 60_000;
   if (signer.code_mac === null || change.now.getTime() >= ends || signer.code_tries >= MAX_CODE_TRIES)
     return "code_over";
-  if (timingSafeEqual(codeMac(one, form.code), signer.code_mac)) return null;
+  if (timingSafeEqual(codeMac(one, form.code), signer.code_mac)) {
+    await noteSignature(tx, change, row, { operation: "checkCode", details: { ...detailsOf(one), act: form.act } });
+    return null;
+  }
   await updateSignatureSigner(tx, change.tenantId, { ...signer, code_tries: signer.code_tries + 1 });
   await noteSignature(tx, change, row, {
     operation: "checkCode",

@@ -6,6 +6,8 @@ import type { SignatureStatus, SignerState } from "../signature.ts";
 export type SignatureRow = {
   id: string;
   document_id: string;
+  /** Of the document; null where the document was gone before it was kept here. */
+  bucket: string | null;
   filename: string;
   plaintext_sha256: Buffer | null;
   status: SignatureStatus;
@@ -47,17 +49,17 @@ export async function insertSignature(
              with ordinality as s (id, email, role, name, phone, signing_order, position)
     )
     insert into secufile.signatures
-      (tenant_id, id, document_id, filename, plaintext_sha256, status, sealed_message, required_code, is_delegable,
-       locale, reminder_days, is_live, created_by, created_at, expires_at)
-    values (${tenantId}, ${row.id}, ${row.document_id}, ${row.filename}, ${row.plaintext_sha256}, ${row.status},
-            ${row.sealed_message}, ${row.required_code}, ${row.is_delegable}, ${row.locale}, ${row.reminder_days}::int[],
+      (tenant_id, id, document_id, bucket, filename, plaintext_sha256, status, sealed_message, required_code,
+       is_delegable, locale, reminder_days, is_live, created_by, created_at, expires_at)
+    values (${tenantId}, ${row.id}, ${row.document_id}, ${row.bucket}, ${row.filename}, ${row.plaintext_sha256},
+            ${row.status}, ${row.sealed_message}, ${row.required_code}, ${row.is_delegable}, ${row.locale}, ${row.reminder_days}::int[],
             ${row.is_live}, ${row.created_by}, ${row.created_at}, ${row.expires_at})`);
 }
 
 export async function findSignature(tx: Tx, tenantId: string, id: string): Promise<SignatureRow | null> {
   return tx.one(sql<SignatureRow>`
-    select id, document_id, filename, plaintext_sha256, status, sealed_message, required_code, is_delegable, locale,
-           reminder_days, is_live, created_by, created_at, expires_at, ended_at
+    select id, document_id, bucket, filename, plaintext_sha256, status, sealed_message, required_code, is_delegable,
+           locale, reminder_days, is_live, created_by, created_at, expires_at, ended_at
       from secufile.signatures
      where tenant_id = ${tenantId} and id = ${id}`);
 }
@@ -65,8 +67,8 @@ export async function findSignature(tx: Tx, tenantId: string, id: string): Promi
 /** As `findSignature`; nobody else changes the request or its signers until the transaction ends. */
 export async function lockSignature(tx: Tx, tenantId: string, id: string): Promise<SignatureRow | null> {
   return tx.one(sql<SignatureRow>`
-    select id, document_id, filename, plaintext_sha256, status, sealed_message, required_code, is_delegable, locale,
-           reminder_days, is_live, created_by, created_at, expires_at, ended_at
+    select id, document_id, bucket, filename, plaintext_sha256, status, sealed_message, required_code, is_delegable,
+           locale, reminder_days, is_live, created_by, created_at, expires_at, ended_at
       from secufile.signatures
      where tenant_id = ${tenantId} and id = ${id}
        for update`);
@@ -80,8 +82,8 @@ export async function listSignatures(
   position: Position,
 ): Promise<SignatureRow[]> {
   return tx.many(sql<SignatureRow>`
-    select id, document_id, filename, plaintext_sha256, status, sealed_message, required_code, is_delegable, locale,
-           reminder_days, is_live, created_by, created_at, expires_at, ended_at
+    select id, document_id, bucket, filename, plaintext_sha256, status, sealed_message, required_code, is_delegable,
+           locale, reminder_days, is_live, created_by, created_at, expires_at, ended_at
       from secufile.signatures
      where tenant_id = ${tenantId} and id > ${position.afterId ?? ""}
        and (${filter.documentId}::text is null or document_id = ${filter.documentId})
