@@ -44,14 +44,23 @@ function push(app: SsksClient, from: string, user = newUser().user_id): Called {
 }
 
 /** Somebody with a session that never was. */
-function unknownSession(path: string, body?: object): Row {
+function unknownSession(path: string, body?: object): readonly Row[] {
   const call = (app: SsksClient, from: string): Called => frontFrom(from, app, { path, session: SESSION, body });
-  return {
-    limit: "challenges_per_address",
-    what: `by ${path} with unknown sessions`,
-    status: 404,
-    calls: ({ app }) => [() => call(app, HERE), () => call(app, HERE), () => call(app, THERE)],
-  };
+  const what = `by ${path} with unknown sessions`;
+  return [
+    {
+      limit: "challenges_per_address",
+      what,
+      status: 404,
+      calls: ({ app }) => [() => call(app, HERE), () => call(app, HERE), () => call(app, THERE)],
+    },
+    {
+      limit: "challenges_per_app",
+      what,
+      status: 404,
+      calls: ({ app, other }) => [() => call(app, HERE), () => call(app, THERE), () => call(other, HERE)],
+    },
+  ];
 }
 
 const rows: readonly Row[] = [
@@ -96,10 +105,10 @@ const rows: readonly Row[] = [
     status: 403,
     calls: ({ app, other }) => [() => guess(app, HERE), () => guess(app, THERE), () => guess(other, HERE)],
   },
-  unknownSession("/tmr/front/challenge_validate/", { challenge: "aaaaaaaa", auth_factor: newUser().auth_factor }),
-  unknownSession("/tmr/front/push/", { data_b64: "AAEC" }),
-  unknownSession("/tmr/front/search/"),
-  unknownSession("/tmr/front/get_factor_token/", { auth_factor_type: "EM", auth_factor_value: "a@example.org" }),
+  ...unknownSession("/tmr/front/challenge_validate/", { challenge: "aaaaaaaa", auth_factor: newUser().auth_factor }),
+  ...unknownSession("/tmr/front/push/", { data_b64: "AAEC" }),
+  ...unknownSession("/tmr/front/search/"),
+  ...unknownSession("/tmr/front/get_factor_token/", { auth_factor_type: "EM", auth_factor_value: "a@example.org" }),
   ...[
     { name: "searches", call: search, status: 404 },
     { name: "pushes", call: push, status: 200 },
