@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { after, before, describe, test } from "node:test";
+import { holdChange } from "../support/held-table.ts";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { demoTenant, newPerson, signIn } from "../support/people.ts";
 import {
@@ -16,7 +17,7 @@ import {
   type Json,
 } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
-import { FAKE_CHALLENGE, newApp, openSession } from "../support/ssks-app.ts";
+import { FAKE_CHALLENGE, newApp, openSession, TEMPLATE } from "../support/ssks-app.ts";
 import { demoSsks, newUser, said, ssksClientOf, wrongFields, type SsksClient } from "../support/ssks-client.ts";
 import { runProgram } from "../support/run-program.ts";
 import { tabellion } from "../support/tabellion-command.ts";
@@ -133,6 +134,21 @@ describe("applications of SSKS", () => {
     expected(await api.call("PATCH", `${APPS}/${client.appId}`, { body: { environment: "production" } }), 200);
     const proof = { challenge: FAKE_CHALLENGE, auth_factor: user.auth_factor };
     assert.equal((await client.front("/tmr/front/challenge_validate/", sessionId, proof)).status, 404);
+  });
+
+  test("SK-25 a process that still knows the application of before opens no session of a test in production", async () => {
+    const client = await newApp(server);
+    const [known, user] = [newUser(), newUser()];
+    await openSession(client, known);
+    const text = "update ssks.apps set environment = 'production' where id = $1";
+    const change = await holdChange(server.database.superUrl, text, [client.appId]);
+    const order = { create_user: true, template: TEMPLATE, fake_otp: true };
+    const answers = [known, user].map((one) => client.back("/tmr/back/challenge_send/", { ...order, ...one }));
+    await change.waited();
+    await change.letGo();
+    for (const answer of answers) assert.deepEqual(expected(await answer, 406), { detail: "FakeOTPForbidden" });
+    const made = "select 1 from ssks.users where user_id = $1";
+    assert.deepEqual(await look(server.database.superUrl, made, [user.user_id]), []);
   });
 
   test("templates are kept, one of them as the default, and deleted", async () => {

@@ -23,3 +23,31 @@ export async function holdTable(
     letGo: () => client.end().catch(() => undefined),
   };
 }
+
+/** Makes a change that nobody sees before it is let go: what stops a request that must know whether it comes about. */
+export async function holdChange(
+  superUrl: string,
+  text: string,
+  values: readonly unknown[],
+): Promise<{ waited(): Promise<void>; letGo(): Promise<void> }> {
+  const client = new pg.Client({ connectionString: superUrl });
+  client.on("error", () => undefined);
+  await client.connect();
+  await client.query("begin");
+  await client.query(text, [...values]);
+  return {
+    /** Until some transaction waits for the end of this one. */
+    async waited() {
+      await eventually("somebody waits for the change", async () => {
+        const { rows } = await client.query(
+          "select 1 from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))",
+        );
+        return rows.length > 0 ? true : null;
+      });
+    },
+    async letGo() {
+      await client.query("commit");
+      await client.end();
+    },
+  };
+}

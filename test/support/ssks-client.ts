@@ -1,5 +1,8 @@
+import { once } from "node:events";
 import { readFile } from "node:fs/promises";
+import { request } from "node:http";
 import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
 import { expected, type Answer } from "./secufile-client.ts";
 
 /** What speaks the published contract of SSKS for one application: as its server, or as its pages. */
@@ -48,6 +51,30 @@ async function post(url: string, headers: Readonly<Record<string, string | null>
     status: answer.status,
     headers: answer.headers,
     body: isJson ? JSON.parse(bytes.toString()) : null,
+    bytes,
+  };
+}
+
+/** As a page that stands at another address of this machine, such as 127.0.0.2. */
+export async function frontFrom(
+  localAddress: string,
+  { origin, appId }: Pick<SsksClient, "origin" | "appId">,
+  call: { readonly path: string; readonly session?: string; readonly body?: unknown },
+): Promise<Answer> {
+  const { path, session, body } = call;
+  const headers = {
+    "content-type": "application/json",
+    "x-seald-appid": appId,
+    ...(session === undefined ? {} : { "x-seald-session": session }),
+  };
+  const sent = request(origin + path, { method: "POST", localAddress, agent: false, headers });
+  sent.end(body === undefined ? "" : JSON.stringify(body));
+  const [answer] = await once(sent, "response");
+  const bytes = await buffer(answer);
+  return {
+    status: answer.statusCode,
+    headers: new Headers(answer.headers),
+    body: bytes.length === 0 ? null : JSON.parse(bytes.toString()),
     bytes,
   };
 }

@@ -49,6 +49,19 @@ export type ForeignContract = {
   readonly cors: CorsPolicy | null;
 };
 
+/** A request that was refused, as it came: no schema has accepted any of it. */
+export type RefusedRequest = {
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Null where it held no JSON, or was not read. */
+  readonly body: unknown;
+};
+
+/** What an audit row says of what a request was about. */
+export type AboutRequest = {
+  readonly resource: { readonly type: string; readonly id: string };
+  readonly details: Readonly<Record<string, unknown>>;
+};
+
 /** What a route is given: the parts that its schemas have accepted, and for a stream body the unread bytes. */
 export type RouteInput<P, Q, B> = {
   readonly params: P;
@@ -88,6 +101,8 @@ export type Route<C> = {
   /** Not in the published document: pages and the document itself. */
   readonly isHidden?: boolean;
   readonly foreign?: ForeignContract;
+  /** For the audit row of a refusal, where the path does not tell. Asked of routes of a foreign contract alone. */
+  about?(refused: RefusedRequest): Promise<AboutRequest>;
   handle(call: C, input: RouteInput<never, never, never>): Promise<unknown>;
 };
 

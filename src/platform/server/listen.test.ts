@@ -87,6 +87,16 @@ const plainRoutes: readonly Route<OpenCall>[] = [
   }),
   route({
     ...row,
+    operation: "called",
+    method: "POST",
+    paths: ["/v1/test/called/"],
+    foreign: { security: [], cors: { allowHeaders: ["x-app"], exposeHeaders: ["Retry-After"] } },
+    body: { kind: "json", schema: z.strictObject({ say: z.string().max(100_000) }) },
+    answer: said,
+    handle: async (_call, { body }) => ({ said: body.say }),
+  }),
+  route({
+    ...row,
     operation: "upload",
     method: "PUT",
     paths: ["/v1/test/upload"],
@@ -174,6 +184,39 @@ describe("heads that cannot be read", () => {
 
   test("a head of more than 16 KiB: 431", async () => {
     assert.equal(statusOf(await say(server.origin, get(`X-Long: ${"a".repeat(20_000)}`))), 431);
+  });
+
+  test("pages of other origins can read what was wrong where they may call, and nowhere else", async () => {
+    for (const [path, isReadable] of [
+      ["/v1/test/called/", true],
+      ["/v1/test/called", true],
+      ["/v1/test/called/?a=b", true],
+      ["/v1/test/echo", false],
+      ["/v1/test/nowhere", false],
+    ] as const) {
+      const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`;
+      for (const [status, rest] of [
+        [431, `X-Long: ${"a".repeat(20_000)}\r\n\r\n`],
+        [400, "X-App: a\u0001b\r\n\r\n"],
+      ] as const) {
+        const heard = await say(server.origin, head + rest);
+        assert.equal(statusOf(heard), status, heard);
+        assert.equal(heard.includes("\r\naccess-control-allow-origin: *\r\n"), isReadable, `${path} ${heard}`);
+        assert.equal(heard.includes("\r\naccess-control-expose-headers: Retry-After\r\n"), isReadable, path);
+      }
+    }
+  });
+
+  test("the same holds for bad bytes in a body whose head was good", async () => {
+    const client = await rawClient(server.origin);
+    client.send("POST /v1/test/called/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n");
+    client.send("Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
+    await client.until("100 Continue");
+    client.send("zz\r\n{}\r\n");
+    const heard = (await client.untilClosed()).replace(/^HTTP\/1\.1 100 Continue\r\n\r\n/, "");
+    assert.equal(statusOf(heard), 400, heard);
+    assert.match(heard, /\r\naccess-control-allow-origin: \*\r\n/);
+    assert.equal(JSON.parse(heard.slice(heard.indexOf("\r\n\r\n") + 4)).instance, "/v1/test/called/");
   });
 
   test("bad bytes behind a whole request do not take the place of its answer", async () => {

@@ -56,12 +56,12 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     options,
     pipeline: createPipeline(services, options.smoother),
     entered: new WeakMap(),
+    addresses: new Addresses(),
   };
   const app = await createApp(wiring, stopping);
   addOperatorRoutes(app, options);
-  const addresses = new Addresses();
-  addRoutes(app, registerRoutes(products, services.config.areResponsesChecked), wiring, addresses);
-  refuseOthers(app, addresses);
+  addRoutes(app, registerRoutes(products, services.config.areResponsesChecked), wiring);
+  refuseOthers(app, wiring.addresses);
   await app.listen({ port: services.config.port, host: services.config.host });
   const { address, port } = addressOf(app);
   const scheme = services.config.tlsCertificatePath === null ? "http" : "https";
@@ -100,7 +100,7 @@ async function createApp(wiring: Wiring, stopping: Stopping): Promise<FastifyIns
     frameworkErrors: (error: Error, request: FastifyRequest, reply: FastifyReply) =>
       void fail(wiring, request, reply, error),
   });
-  const refuseHead = onMalformedHead(options, watchExchanges(app.server));
+  const refuseHead = onMalformedHead(options, watchExchanges(app.server), wiring.addresses);
   app.setErrorHandler((error, request, reply) => fail(wiring, request, reply, error));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("application/json", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
@@ -114,17 +114,19 @@ type Wiring = {
   readonly pipeline: Pipeline;
   /** Requests whose caller was asked for; each is forgotten with its request. */
   readonly entered: WeakMap<FastifyRequest, Entered>;
+  /** Filled while routes are added. */
+  readonly addresses: Addresses;
 };
 
-function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wiring, addresses: Addresses): void {
+function addRoutes(app: FastifyInstance, all: readonly Registered[], wiring: Wiring): void {
   const streams = all.filter((registered) => registered.route.body?.kind === "stream");
   const others = all.filter((registered) => registered.route.body?.kind !== "stream");
-  for (const registered of others) addRoute(app, registered, wiring, addresses);
+  for (const registered of others) addRoute(app, registered, wiring);
   // In a scope of its own, where bodies of any type are handed on unread.
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, payload, done) => done(null, payload));
-    for (const registered of streams) addRoute(scope, registered, wiring, addresses);
+    for (const registered of streams) addRoute(scope, registered, wiring);
   });
 }
 
@@ -143,8 +145,8 @@ function refuseOthers(app: FastifyInstance, addresses: Addresses): void {
   });
 }
 
-function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring, addresses: Addresses): void {
-  const { options, pipeline, entered } = wiring;
+function addRoute(app: FastifyInstance, registered: Registered, wiring: Wiring): void {
+  const { options, pipeline, entered, addresses } = wiring;
   const policy = registered.route.foreign?.cors ?? null;
   const cors = policy === null ? {} : corsHeaders(policy, registered.method);
   const maxBytes = registered.route.body?.kind === "json" ? registered.route.body.maxBytes : undefined;

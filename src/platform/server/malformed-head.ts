@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import { platformError } from "../errors/platform-errors.ts";
 import { ulid } from "../ids/ids.ts";
 import type { AppError } from "../errors/errors.ts";
+import type { Addresses } from "./addresses.ts";
 import type { ServerOptions } from "./listen.ts";
 import { renderFailure } from "./answer.ts";
 import { productOfPath } from "./registry.ts";
@@ -11,9 +12,14 @@ type ParseError = Error & { code?: string; rawPacket?: Buffer; reason?: string }
 
 /**
  * Answers a request whose head cannot be parsed, in the dialect of the product that its path names, with a hint at
- * what is wrong. The parser stays strict: leniency here is how request smuggling begins.
+ * what is wrong, and readable for the pages that may call that path. The parser stays strict: leniency here is how
+ * request smuggling begins.
  */
-export function onMalformedHead(options: ServerOptions, exchanges: Exchanges): (error: Error, socket: Socket) => void {
+export function onMalformedHead(
+  options: ServerOptions,
+  exchanges: Exchanges,
+  addresses: Pick<Addresses, "find">,
+): (error: Error, socket: Socket) => void {
   return (error: ParseError, socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
@@ -29,13 +35,27 @@ export function onMalformedHead(options: ServerOptions, exchanges: Exchanges): (
       socket.destroy();
       return;
     }
-    answer(options, error, socket);
+    // Where the head was good and the body is not, the packet holds no request line.
+    const path = pathIn(last?.request.url ?? "") ?? pathIn(requestTargetOf(error)) ?? "/";
+    answer({ options, path, cors: addresses.find(path)?.cors ?? {} }, error, socket);
   };
 }
 
-function answer(options: ServerOptions, error: ParseError, socket: Socket): void {
-  const head = (error.rawPacket ?? Buffer.alloc(0)).toString("latin1");
-  const path = /^[A-Z]+ (\/[^\s?]*)/.exec(head)?.[1] ?? "/";
+function requestTargetOf({ rawPacket }: ParseError): string {
+  return /^[A-Z]+ (\S+)/.exec(rawPacket?.toString("latin1") ?? "")?.[1] ?? "";
+}
+
+function pathIn(target: string): string | null {
+  return /^\/[^?]*/.exec(target)?.[0] ?? null;
+}
+
+type Asked = {
+  readonly options: ServerOptions;
+  readonly path: string;
+  readonly cors: Readonly<Record<string, string>>;
+};
+
+function answer({ options, path, cors }: Asked, error: ParseError, socket: Socket): void {
   const requestId = `req_${ulid()}`;
   const described = describe(error);
   options.refusals.note(socket.remoteAddress ?? "", described.row.wire, options.services.clock.now());
@@ -50,6 +70,7 @@ function answer(options: ServerOptions, error: ParseError, socket: Socket): void
   );
   const headers = {
     ...failure.headers,
+    ...cors,
     connection: "close",
     "content-length": String(Buffer.byteLength(failure.body)),
   };

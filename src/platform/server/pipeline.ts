@@ -46,8 +46,9 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
     async enter(registered, request, open) {
       if (registered.isOpen) return { open, known: null };
       const caller = await registered.product.authenticate(request.raw, open);
-      const [path] = registered.route.paths;
-      const trail = new Trail({ open, caller, operation: registered.operation, path, params: request.params });
+      const { route, operation } = registered;
+      const about = async () => route.about?.({ headers: singleHeaders(request), body: jsonIn(request.body) }) ?? null;
+      const trail = new Trail({ open, caller, operation, path: route.paths[0], params: request.params, about });
       return { open, known: { caller, trail } };
     },
     admit(registered, reply, { known }) {
@@ -318,7 +319,7 @@ function readJson(registered: Registered, body: unknown, isOptional: boolean): R
   if (bytes.length === 0) throw platformError("invalid_json", "A JSON body is needed.");
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    value = parseJson(bytes);
   } catch (error) {
     throw platformError("invalid_json", "The body is not valid JSON in UTF-8.", { cause: error });
   }
@@ -328,6 +329,19 @@ function readJson(registered: Registered, body: unknown, isOptional: boolean): R
     });
   }
   return parse(registered.body, value, "The body is not valid.");
+}
+
+function parseJson(bytes: Buffer): unknown {
+  return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+}
+
+/** What a body says, whether or not it is what was asked for; null where it is no JSON. */
+function jsonIn(body: unknown): unknown {
+  try {
+    return Buffer.isBuffer(body) ? parseJson(body) : null;
+  } catch {
+    return null;
+  }
 }
 
 function singleHeaders(request: FastifyRequest): Record<string, string | undefined> {

@@ -3,6 +3,7 @@ import { recordedIn, type Outcome } from "../audit/noted.ts";
 import { actorOf } from "../credentials/operations.ts";
 import type { Tx } from "../db/tx.ts";
 import type { AppError } from "../errors/errors.ts";
+import type { AboutRequest } from "../http/route.ts";
 import type { Caller, OpenCall } from "../product.ts";
 
 export type TrailOptions = {
@@ -13,6 +14,8 @@ export type TrailOptions = {
   /** The canonical path, by whose `{id}` the resource is known. */
   readonly path: string;
   readonly params: unknown;
+  /** What a refused request was about, asked once it is; null where the path alone tells. */
+  about(): Promise<AboutRequest | null>;
 };
 
 type Details = Readonly<Record<string, unknown>>;
@@ -47,9 +50,9 @@ export class Trail {
   }
 
   /** In a transaction of its own, one round trip, where the request has left nothing yet. */
-  async leave(outcome: Outcome, details: Details = {}): Promise<void> {
+  async leave(outcome: Outcome, details: Details = {}, about: AboutRequest | null = null): Promise<void> {
     const { open, caller } = this.#options;
-    const entry = this.#entry(outcome, details);
+    const entry = this.#entry(outcome, { ...about?.details, ...details }, about?.resource);
     await open.services.db.tenant(caller.tenantId, (tx) => recordAudit(tx, caller.tenantId, entry), {
       isCommitAhead: true,
     });
@@ -59,12 +62,12 @@ export class Trail {
   /** What was refused or went wrong is on record even when something succeeded before it. */
   async leaveFailure(error: AppError): Promise<void> {
     if (this.#outcomes.has("denied") || this.#outcomes.has("failed")) return;
-    await this.leave(outcomeOf(error), failureDetails(error));
+    await this.leave(outcomeOf(error), failureDetails(error), await this.#options.about());
   }
 
-  #entry(outcome: Outcome, details: Details): AuditEntry {
+  #entry(outcome: Outcome, details: Details, about?: AboutRequest["resource"]): AuditEntry {
     const { open, caller, operation } = this.#options;
-    const resource = resourceOf(this.#options);
+    const resource = about ?? resourceOf(this.#options);
     return {
       action: operation,
       at: open.now,

@@ -33,7 +33,7 @@ export function ssks(services: Services, tokenCheck: TokenCheck): Product {
     pathPrefixes: [MANAGEMENT_PREFIX, "/tmr", "/strict", "/push", "/search"],
     authenticate: (request, call) => (isManagement(request.url ?? "") ? manager : application)(request, call),
     routes: [
-      ...backRoutes(apps),
+      ...backRoutes(apps, services),
       ...managementRoutes({ apps, forgetKey: (lookupId) => tokenCheck.forget(lookupId) }),
       ...tokenRoutes({ product: "ssks", prefix: MANAGEMENT_PREFIX, scopes: ssksScopes, tokenCheck }),
     ],

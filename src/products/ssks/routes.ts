@@ -1,9 +1,9 @@
-import { routeFor, type Route } from "../../platform/http/route.ts";
-import type { Call, OpenCall } from "../../platform/product.ts";
+import { routeFor, type AboutRequest, type RefusedRequest, type Route } from "../../platform/http/route.ts";
+import type { Call, OpenCall, Services } from "../../platform/product.ts";
 import type { App } from "./app.ts";
 import { ssksErrors as errors } from "./errors.ts";
 import type { AppLookup } from "./operations/app-lookup.ts";
-import type { FrontCall } from "./operations/acts.ts";
+import { aboutBack, type FrontCall } from "./operations/acts.ts";
 import { sendChallenge } from "./operations/challenges.ts";
 import { getFactorToken, listFactorTokenKeys } from "./operations/factor-tokens.ts";
 import { pushIdentity, searchIdentity } from "./operations/identities.ts";
@@ -25,9 +25,11 @@ const pairExample = { user_id: "user-1234", auth_factor: { type: "EM", value: "u
 const sessionExample = "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
 
 /** What an application's own server calls. */
-export function backRoutes(apps: AppLookup): Route<Call>[] {
+export function backRoutes(apps: AppLookup, { keyring }: Pick<Services, "keyring">): Route<Call>[] {
   const appOf = async (headers: Headers): Promise<App> => (await apps.find(headers["x-seald-appid"])).app;
-  return [...challengeRoutes(appOf), ...userRoutes(appOf), ...strictRoutes(appOf)];
+  const about = ({ headers, body }: RefusedRequest): Promise<AboutRequest> =>
+    aboutBack({ apps, keyring }, headers["x-seald-appid"] ?? "", body);
+  return [...challengeRoutes(appOf), ...userRoutes(appOf), ...strictRoutes(appOf)].map((each) => ({ ...each, about }));
 }
 
 type AppOf = (headers: Headers) => Promise<App>;

@@ -3,7 +3,7 @@ import type { Call } from "../../../platform/product.ts";
 import { ssksErrors as errors } from "../errors.ts";
 import type { AppLookup } from "../operations/app-lookup.ts";
 import { createApp, deleteApp, getApp, listApps, updateApp } from "../operations/apps.ts";
-import { createKey, listKeys, revokeKey, rotateKey } from "../operations/api-keys.ts";
+import { createAppKey, listAppKeys, revokeAppKey, rotateAppKey } from "../operations/api-keys.ts";
 import { createTemplate, deleteTemplate, listTemplates, updateTemplate } from "../operations/templates.ts";
 import * as schema from "../schema.ts";
 
@@ -126,7 +126,7 @@ function keyRoutes(): Route<Call>[] {
       errors: [errors.app_not_found],
       needsStepUp: true,
       isAnswerSecret: true,
-      handle: (call, { params, body }) => createKey(call, params.id, body?.name ?? "key"),
+      handle: (call, { params, body }) => createAppKey(call, params.id, body?.name ?? "key"),
     }),
     route({
       operation: "listAppKeys",
@@ -138,7 +138,7 @@ function keyRoutes(): Route<Call>[] {
       params: schema.appParams,
       answer: { kind: "json", status: 200, schema: schema.keyList, description: "Its keys, without their secrets." },
       errors: [errors.app_not_found],
-      handle: (call, { params }) => listKeys(call, params.id),
+      handle: (call, { params }) => listAppKeys(call, params.id),
     }),
   ];
 }
@@ -160,7 +160,7 @@ function keyChangeRoutes({ forgetKey }: Parts): Route<Call>[] {
       needsStepUp: true,
       isAnswerSecret: true,
       handle: (call, { params, body }) =>
-        rotateKey(
+        rotateAppKey(
           call,
           { appId: params.id, keyId: params.key_id, forget: forgetKey },
           body?.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS,
@@ -177,7 +177,7 @@ function keyChangeRoutes({ forgetKey }: Parts): Route<Call>[] {
       params: schema.keyParams,
       answer: { kind: "empty", status: 204, description: "Revoked." },
       errors: [errors.key_not_found],
-      handle: (call, { params }) => revokeKey(call, { appId: params.id, keyId: params.key_id, forget: forgetKey }),
+      handle: (call, { params }) => revokeAppKey(call, { appId: params.id, keyId: params.key_id, forget: forgetKey }),
     }),
   ];
 }

@@ -7,7 +7,7 @@ import type { App } from "../app.ts";
 import { API_KEY_PRODUCT, keyScope } from "../api-key.ts";
 import { ssksError } from "../errors.ts";
 import type { KeyView, NewKeyResponse } from "../schema.ts";
-import { findApp, insertKey, listKeys as listKeyRows, type KeyRow } from "../store/apps.ts";
+import { findApp, insertKey, listKeys, type KeyRow } from "../store/apps.ts";
 import { noApp, noteApp } from "./apps.ts";
 
 /** A key has no end of its own: it is replaced or revoked. */
@@ -39,21 +39,21 @@ export async function issueKey(
   return { ...viewOf({ ...row, credential_id: row.id }, context.now), api_key: token };
 }
 
-export async function createKey(call: Call, appId: string, name: string): Promise<NewKeyResponse> {
+export async function createAppKey(call: Call, appId: string, name: string): Promise<NewKeyResponse> {
   return call.write(async (tx) => {
     const app = await appOf(tx, call, appId);
     const order = { name, createdBy: call.caller.credentialId, rotatedFrom: null };
     const made = await issueKey(tx, app, order, { keyring: call.services.keyring, now: call.now });
-    await noteApp(tx, call, "createKey", { appId, details: { key_id: made.key_id } });
+    await noteApp(tx, call, "createAppKey", { appId, details: { key_id: made.key_id } });
     return made;
   });
 }
 
-export async function listKeys(call: Call, appId: string): Promise<{ data: KeyView[] }> {
+export async function listAppKeys(call: Call, appId: string): Promise<{ data: KeyView[] }> {
   const { tenantId } = call.caller;
   return call.read(async (tx) => {
     await appOf(tx, call, appId);
-    const rows = await listKeyRows(tx, tenantId, appId, null);
+    const rows = await listKeys(tx, tenantId, appId, null);
     return { data: rows.map((row) => viewOf(row, call.now)) };
   });
 }
@@ -61,18 +61,18 @@ export async function listKeys(call: Call, appId: string): Promise<{ data: KeyVi
 type KeyName = { readonly appId: string; readonly keyId: string; forget(lookupId: string): void };
 
 /** Takes effect in this process at once, elsewhere within a second. Revoking again changes nothing. */
-export async function revokeKey(call: Call, { appId, keyId, forget }: KeyName): Promise<void> {
+export async function revokeAppKey(call: Call, { appId, keyId, forget }: KeyName): Promise<void> {
   const lookupId = await call.write(async (tx) => {
     const key = await keyOf(tx, call, appId, keyId);
     await updateRevoked(tx, call.caller.tenantId, key.lookup_id, call.now);
-    await noteApp(tx, call, "revokeKey", { appId, details: { key_id: keyId } });
+    await noteApp(tx, call, "revokeAppKey", { appId, details: { key_id: keyId } });
     return key.lookup_id;
   });
   forget(lookupId);
 }
 
 /** A successor; the old key ends after the overlap. */
-export async function rotateKey(
+export async function rotateAppKey(
   call: Call,
   { appId, keyId, forget }: KeyName,
   overlapSeconds: number,
@@ -86,7 +86,7 @@ export async function rotateKey(
     const successor = await issueKey(tx, app, order, { keyring: call.services.keyring, now: call.now });
     await updateExpiry(tx, call.caller.tenantId, old.lookup_id, endsAt);
     const details = { key_id: keyId, successor: successor.key_id, old_ends_at: endsAt.toISOString() };
-    await noteApp(tx, call, "rotateKey", { appId, details });
+    await noteApp(tx, call, "rotateAppKey", { appId, details });
     lookupId = old.lookup_id;
     return successor;
   });
@@ -101,7 +101,7 @@ async function appOf(tx: Tx, call: Call, appId: string): Promise<App> {
 }
 
 async function keyOf(tx: Tx, call: Call, appId: string, keyId: string): Promise<KeyRow> {
-  const [key] = await listKeyRows(tx, call.caller.tenantId, appId, keyId);
+  const [key] = await listKeys(tx, call.caller.tenantId, appId, keyId);
   if (key === undefined) throw ssksError("key_not_found", `The application has no key ${keyId}.`);
   return key;
 }

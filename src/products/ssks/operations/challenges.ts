@@ -9,7 +9,7 @@ import { CHALLENGE_ALPHABET, CHALLENGE_CHARACTERS, CHALLENGE_MARK, FAKE_CHALLENG
 import { refusedField, ssksError } from "../errors.ts";
 import type { Factor } from "../factor.ts";
 import { isTrue, type ChallengeSendRequest } from "../schema.ts";
-import { updateSmsUsage } from "../store/apps.ts";
+import { lockEnvironment, updateSmsUsage } from "../store/apps.ts";
 import { insertSession } from "../store/sessions.ts";
 import { findTemplate } from "../store/templates.ts";
 import { mailOf, smsOf } from "../template.ts";
@@ -32,9 +32,7 @@ export async function sendChallenge(
 ): Promise<{ session_id: string; must_authenticate: boolean }> {
   const factor = requiredFactor(request);
   const isFake = isTrue(request.fake_otp);
-  if (isFake && !takesFakeChallenges(app)) {
-    throw ssksError("fake_challenge_forbidden", "fake_otp is not taken in production.");
-  }
+  if (isFake) refuseFakeIn(app);
   const { keyring, db } = call.services;
   const mac = factorMac(keyring, app, factor);
   await takeBudgets(db, app, [
@@ -44,6 +42,11 @@ export async function sendChallenge(
   ]);
   const opening = { app, factor, mac, isFake, request };
   return whileItLives(() => openSession(call, opening));
+}
+
+function refuseFakeIn(app: Pick<App, "environment">): void {
+  if (takesFakeChallenges(app)) return;
+  throw ssksError("fake_challenge_forbidden", "fake_otp is not taken in production.");
 }
 
 type Opening = {
@@ -74,10 +77,14 @@ async function openSession(call: Call, opening: Opening): Promise<{ session_id: 
     expiresAt: new Date(call.now.getTime() + SESSION_MS),
   };
   return call.write(async (tx) => {
-    const [session, template] = await Promise.all([
+    // In this order. The application is remembered from before: it may have gone into production, and its sessions of tests
+    // have ended, within the last moment.
+    const [current, session, template] = await Promise.all([
+      isFake ? lockEnvironment(tx, app.tenant_id, app.id) : null,
       insertSession(tx, app.tenant_id, row),
       templateOf(tx, app, factor, request),
     ]);
+    if (current !== null) refuseFakeIn(current);
     if (session === null) throw ssksError("user_not_found", "There is no such user.");
     const { must_authenticate: isNeeded } = session;
     const details = { factor_type: factor.type, must_authenticate: isNeeded, is_fake: isFake };

@@ -6,7 +6,7 @@ import type { SessionRow } from "../store/sessions.ts";
 import { findIdentity, insertIdentity } from "../store/users.ts";
 import { noteFront, type FrontCall } from "./acts.ts";
 import { openRecord, sealRecord } from "./records.ts";
-import { isFactorOf, refuseUnknownSession, sessionOf } from "./sessions.ts";
+import { countUnknownSession, isFactorOf, sessionOf } from "./sessions.ts";
 
 type Refusal = "unknown" | "session_not_authenticated" | "factor_differs" | "identity_not_found";
 
@@ -86,7 +86,7 @@ export async function withSession<T extends object>(
     });
     return done;
   });
-  if (result === "unknown") return refuseUnknownSession(front);
+  if (result === "unknown") return countUnknownSession(front, of.operation);
   if (typeof result === "string") throw ssksError(result, DETAILS[result]);
   return result;
 }

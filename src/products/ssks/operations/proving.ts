@@ -6,10 +6,12 @@ import { refusedField, ssksError } from "../errors.ts";
 import type { ChallengeValidateRequest } from "../schema.ts";
 import { deleteSession, updateAuthenticated, updateTries, type SessionRow } from "../store/sessions.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
-import { noteFront, type FrontCall } from "./acts.ts";
+import { noteFront, refuseFront, type FrontCall } from "./acts.ts";
 import { takeBudgets } from "./budgets.ts";
 import { challengeMac } from "./challenges.ts";
-import { isFactorOf, sessionMac, sessionOf, unknownSession } from "./sessions.ts";
+import { isFactorOf, refuseUnknownSession, sessionMac, sessionOf } from "./sessions.ts";
+
+const OPERATION = "validateChallenge";
 
 /**
  * Ends the session and opens one that is authenticated. A wrong try counts, whatever was wrong with it; the last one that a
@@ -21,14 +23,15 @@ export async function validateChallenge(
   request: ChallengeValidateRequest,
 ): Promise<{ new_id: string }> {
   const { app, call } = front;
-  if ((request.auth_factor ?? request.email ?? null) === null) {
-    throw refusedField("auth_factor", "is required");
-  }
   const { db } = call.services;
   const taken = await takeBudgets(db, app, [
     { limit: "challenges_per_address", whom: [addressPrefix(call.remoteAddress)] },
     { limit: "challenges_per_app", whom: [] },
   ]);
+  if ((request.auth_factor ?? request.email ?? null) === null) {
+    const act = { operation: OPERATION, userId: null, reason: "validation_failed" };
+    return refuseFront(front, act, refusedField("auth_factor", "is required"));
+  }
   const newId = uuid();
   const verdict = await db.tenant(app.tenant_id, async (tx) => {
     const session = await sessionOf(tx, front, sessionId);
@@ -36,7 +39,7 @@ export async function validateChallenge(
       ? "unknown"
       : tryChallenge(tx, front, session, { sessionId: sessionId ?? "", newId, request });
   });
-  if (verdict === "unknown") throw unknownSession();
+  if (verdict === "unknown") return refuseUnknownSession(front, OPERATION);
   if (verdict === "wrong") throw ssksError("challenge_wrong", "The challenge or the factor is wrong.");
   await taken.giveBackAfter(call.log);
   return { new_id: newId };
@@ -71,14 +74,14 @@ async function tryChallenge(
     await Promise.all([
       updateAuthenticated(tx, tenantId, userRef, to),
       taken.giveBack(),
-      noteFront(tx, front, { operation: "validateChallenge", userId }),
+      noteFront(tx, front, { operation: OPERATION, userId }),
     ]);
     return "right";
   }
   const tries = session.tries + 1;
   await Promise.all([
     tries >= MAX_TRIES ? deleteSession(tx, tenantId, userRef) : updateTries(tx, tenantId, userRef, tries),
-    noteFront(tx, front, { operation: "validateChallenge", userId, outcome: "denied", details: { tries } }),
+    noteFront(tx, front, { operation: OPERATION, userId, outcome: "denied", details: { tries } }),
   ]);
   return "wrong";
 }

@@ -7,7 +7,7 @@ import { ssksError } from "../errors.ts";
 import type { FactorType } from "../factor.ts";
 import { readFactor } from "../factor.ts";
 import { lockSession, type SessionRow } from "../store/sessions.ts";
-import type { FrontCall } from "./acts.ts";
+import { refuseFront, type FrontCall } from "./acts.ts";
 import { takeBudgets } from "./budgets.ts";
 import { factorMac, type GivenFactors } from "./factors.ts";
 
@@ -25,16 +25,19 @@ export async function sessionOf(tx: Tx, front: FrontCall, sessionId: string | un
 }
 
 /** 122 random bits are not guessed; those who try are held back all the same, and counted. */
-export async function refuseUnknownSession(front: FrontCall): Promise<never> {
+export async function countUnknownSession(front: FrontCall, operation: string): Promise<never> {
   const { app, call } = front;
   await takeBudgets(call.services.db, app, [
     { limit: "challenges_per_address", whom: [addressPrefix(call.remoteAddress)] },
+    { limit: "challenges_per_app", whom: [] },
   ]);
-  throw unknownSession();
+  return refuseUnknownSession(front, operation);
 }
 
-export function unknownSession(): Error {
-  return ssksError("session_not_found", "There is no such session.");
+/** Where the call was counted before. */
+export async function refuseUnknownSession(front: FrontCall, operation: string): Promise<never> {
+  const reason = "session_not_found";
+  return refuseFront(front, { operation, userId: null, reason }, ssksError(reason, "There is no such session."));
 }
 
 /** Whether the factor that a request names, if it names one, is that of the session. */

@@ -4,13 +4,12 @@ import { refusedField, ssksError } from "../errors.ts";
 import type { SlotPushRequest, SlotSearchRequest } from "../schema.ts";
 import { findSlot, insertSlot, lockSlots, type SlotName } from "../store/slots.ts";
 import { whileItLives } from "./app-lookup.ts";
-import { noteFront, type FrontCall } from "./acts.ts";
+import { noteFront, refuseFront, type Act, type FrontCall } from "./acts.ts";
 import { takeBudgets } from "./budgets.ts";
 import { openRecord, sealRecord } from "./records.ts";
 
 /** Stores a slot of a user in place of the one under this secret. Whoever knows the application may: nobody is asked who. */
 export async function pushSlot(front: FrontCall, request: SlotPushRequest): Promise<{ id: string }> {
-  refuseOtherApp(front, request.app_id);
   const { app, keys, call } = front;
   const { user_id: userId } = request;
   const address = addressPrefix(call.remoteAddress);
@@ -20,6 +19,7 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
     { limit: "pushes_per_address", whom: [address] },
     { limit: "pushes_per_app", whom: [] },
   ]);
+  if (request.app_id !== app.id) return refuseOtherApp(front, { operation: "pushSlot", userId });
   const name = nameOf(front, request);
   const row = {
     ...name,
@@ -41,7 +41,6 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
 
 /** Gives a slot to who knows its secret. What is not found counts against user and address; what is found does not. */
 export async function searchSlot(front: FrontCall, request: SlotSearchRequest): Promise<{ data_b64: string }> {
-  refuseOtherApp(front, request.app_id);
   const { app, keys, call } = front;
   const { user_id: userId } = request;
   const address = addressPrefix(call.remoteAddress);
@@ -52,6 +51,7 @@ export async function searchSlot(front: FrontCall, request: SlotSearchRequest): 
     { limit: "searches_per_address", whom: [address] },
     { limit: "searches_per_app", whom: [] },
   ]);
+  if (request.app_id !== app.id) return refuseOtherApp(front, { operation: "searchSlot", userId });
   const name = nameOf(front, request);
   const row = await call.services.db.tenant(app.tenant_id, async (tx) => {
     const found = await findSlot(tx, app.tenant_id, name);
@@ -75,7 +75,7 @@ function contextOf({ appId, userId, secretMac }: SlotName): string {
   return `ssks/${appId}/slot/${secretMac.toString("hex")}/${userId}`;
 }
 
-function refuseOtherApp({ app }: FrontCall, named: string): void {
-  if (named === app.id) return;
-  throw refusedField("app_id", "must be the application of the header");
+async function refuseOtherApp(front: FrontCall, act: Pick<Act, "operation" | "userId">): Promise<never> {
+  const refusal = refusedField("app_id", "must be the application of the header");
+  return refuseFront(front, { ...act, reason: "validation_failed" }, refusal);
 }

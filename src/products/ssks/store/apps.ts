@@ -50,6 +50,12 @@ export async function lockApp(tx: Tx, tenantId: string, id: string): Promise<App
        for update`);
 }
 
+/** As it is now, until the transaction ends: whoever changes the application waits so long. */
+export async function lockEnvironment(tx: Tx, tenantId: string, id: string): Promise<Pick<App, "environment"> | null> {
+  return tx.one(sql<Pick<App, "environment">>`
+    select environment from ssks.apps where tenant_id = ${tenantId} and id = ${id} for share`);
+}
+
 export async function listApps(tx: Tx, tenantId: string, position: Position): Promise<AppRow[]> {
   return tx.many(sql<AppRow>`
     select tenant_id, id, name, environment, sms_quota, mails_per_hour, slots_per_user, is_mark_waived, audit_users, limits,
