@@ -9,12 +9,12 @@ import { checkGeneratedClient } from "./interop/generated-client.ts";
 import { checkKeyStoragePage } from "./interop/key-storage-page.ts";
 import { checkPostmanCollection } from "./interop/newman.ts";
 import { checkOnPostgres15 } from "./interop/postgres15.ts";
-import { checkAgainstDocument } from "./interop/schemathesis.ts";
+import { checkSecufile, checkSsks } from "./interop/schemathesis.ts";
 import { checkSigningPages } from "./interop/signing-pages.ts";
 import { openTarget } from "./interop/target.ts";
 import { checkInPhp, checkInPython, receiveDelivery } from "./interop/webhooks.ts";
 
-const isLong = process.argv.includes("--long");
+const length = process.argv.includes("--long") ? "long" : "short";
 const words = process.argv.slice(2).filter((word) => word !== "--long");
 const target = await openTarget();
 
@@ -26,8 +26,8 @@ const checks: Readonly<Record<string, () => Promise<string>>> = {
   "webhook: verified in PHP, SF-33 SF-44": async () => checkInPhp(await receiveDelivery(target)),
   "newman: the Postman collection, SF-38": () => checkPostmanCollection(target),
   "openapi-generator: a Python client, SF-37": () => checkGeneratedClient(target),
-  "schemathesis: answers are as the document says, SF-36": () =>
-    checkAgainstDocument(target, isLong ? "long" : "short"),
+  "schemathesis: answers are as SecuFile's document says, SF-36": () => checkSecufile(target, length),
+  "schemathesis: answers are as SSKS's document says": () => checkSsks(target, length),
   "chromium: the pages for signers, SF-20 SF-49": checkSigningPages,
   "chromium: key storage from a page of another origin, SK-46": () => checkKeyStoragePage(target),
   "postgresql 15: the suite's database tests": checkOnPostgres15,

@@ -324,6 +324,22 @@ describe("applications of SSKS", () => {
     assert.match(missing.stderr, /SSKS_TOKEN is not set/);
   });
 
+  test("a body that a route does not want is refused by its type and its size alone, as the document says", async () => {
+    const document = (await (await fetch(`${server.origin}/v1/ssks/openapi.json`)).json()) as Json;
+    const { responses } = document.paths["/tmr/front/search/"].post;
+    for (const [type, size, status] of [
+      ["text/plain", 1, 415],
+      ["application/json", 2 * 1024 * 1024, 413],
+      ["application/json", 1, 404],
+    ] as const) {
+      const headers = { "content-type": type, "x-seald-appid": demo.appId };
+      const body = Buffer.alloc(size, "x");
+      const answer = await fetch(`${server.origin}/tmr/front/search/`, { method: "POST", headers, body });
+      assert.equal(answer.status, status, type);
+      assert.ok(status in responses, String(status));
+    }
+  });
+
   test("the published document tells of the contract's own headers and failures, and of tokens beside them", async () => {
     const document = (await (await fetch(`${server.origin}/v1/ssks/openapi.json`)).json()) as Json;
     assert.match(document.openapi, /^3\.1/);

@@ -3,7 +3,7 @@ import type { Call } from "../product.ts";
 import { auditReadingErrors as errors } from "./errors.ts";
 import { getCheckpoint, getConsistency, getEntries, getLogKeys, getTile } from "./operations/log.ts";
 import { getTopProof } from "./operations/proofs.ts";
-import { json, text } from "./raw-answers.ts";
+import { json, PLAIN_TEXT, text } from "./raw-answers.ts";
 import type { At, Reading } from "./reading.ts";
 import { consistencyQuery, consistencyShape, entriesParams, keysShape, tileParams, topProofQuery } from "./schema.ts";
 import type { LogName } from "../audit/store/tree.ts";
@@ -62,7 +62,7 @@ function checkpointRoute({ log, prefix, name, of }: Kind, reading: Reading, at: 
     answer: {
       kind: "raw",
       status: 200,
-      contentType: "text/plain; charset=utf-8",
+      contentType: PLAIN_TEXT,
       description: "C2SP tlog-checkpoint.",
     },
     errors: [errors.audit_not_signed],
@@ -133,6 +133,7 @@ function topProofRoute(reading: Reading, at: At): Route<Call> {
       kind: "raw",
       status: 200,
       contentType: "application/json",
+      otherType: PLAIN_TEXT,
       description: "A proof that can be checked alone.",
     },
     errors: [errors.audit_checkpoint_not_found, errors.audit_checkpoint_pending],

@@ -1,8 +1,10 @@
 import type { RawAnswer } from "../http/route.ts";
 
 /** A proof or a checkpoint: true for the moment, as the next one follows within a second. */
+export const PLAIN_TEXT = "text/plain; charset=utf-8";
+
 export function text(body: string): RawAnswer {
-  return { status: 200, headers: { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" }, body };
+  return { status: 200, headers: { "content-type": PLAIN_TEXT, "cache-control": "no-store" }, body };
 }
 
 export function json(body: unknown): RawAnswer {

@@ -7,7 +7,7 @@ import * as examples from "./examples.ts";
 import { exportAudit, type Exported } from "./operations/exports.ts";
 import { getAuditRecord, listAuditRecords } from "./operations/records.ts";
 import { getAuditProof } from "./operations/proofs.ts";
-import { json, text } from "./raw-answers.ts";
+import { json, PLAIN_TEXT, text } from "./raw-answers.ts";
 import { logRoutes } from "./log-routes.ts";
 import type { At, Reading } from "./reading.ts";
 import { streamRoutes } from "./stream-routes.ts";
@@ -116,6 +116,7 @@ function proofRoute(reading: Reading, at: At): Route<Call> {
       kind: "raw",
       status: 200,
       contentType: "application/json",
+      otherType: PLAIN_TEXT,
       description: "A proof that can be checked alone.",
     },
     errors: [errors.audit_record_not_found, errors.audit_record_pending, errors.audit_not_signed],

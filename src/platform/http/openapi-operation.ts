@@ -77,7 +77,7 @@ function surfaceOf(route: PublishedRoute, idempotencyErrors: ErrorTable): Failur
     proof: route.foreign !== undefined ? "headers" : route.scopes === null ? "none" : "token",
     needsStepUp: route.needsStepUp === true,
     hasInput: route.params !== undefined || route.query !== undefined || route.body?.kind === "json",
-    body: route.body?.kind ?? null,
+    body: route.body?.kind ?? (route.method === "GET" ? null : "unwanted"),
   };
 }
 
@@ -160,7 +160,8 @@ function successesOf(route: PublishedRoute, name: string, shelves: Shelves): Rec
   const headers = successHeaders(takesIdempotencyKey(route, route.scopes === null));
   if (answer.kind === "empty") return { [answer.status]: { description: answer.description, headers } };
   if (answer.kind === "raw") {
-    const content = { [answer.contentType]: { schema: rawSchema(answer.contentType) } };
+    const types = answer.otherType === undefined ? [answer.contentType] : [answer.contentType, answer.otherType];
+    const content = Object.fromEntries(types.map((type) => [type, { schema: rawSchema(type) }]));
     const answers: Record<string, Answer> = { [answer.status]: { description: answer.description, headers, content } };
     for (const [status, description] of Object.entries(answer.also ?? {})) {
       answers[status] = { description, headers, ...(Number(status) < 300 ? { content } : {}) };

@@ -38,7 +38,8 @@ export type FailureSurface = {
   readonly proof: "token" | "headers" | "none";
   readonly needsStepUp: boolean;
   readonly hasInput: boolean;
-  readonly body: "json" | "stream" | null;
+  /** `unwanted`: one that is sent all the same is read as JSON, and nobody looks at it. */
+  readonly body: "json" | "stream" | "unwanted" | null;
   /** Failures of later areas that the pipeline puts in front of this operation. */
   readonly further: readonly ErrorRow[];
 };
@@ -47,7 +48,8 @@ export type FailureSurface = {
 export function commonErrors(surface: FailureSurface): ErrorRow[] {
   const { proof, needsStepUp, hasInput, body, further } = surface;
   const rows: ErrorRow[] = [platformErrors.bad_request];
-  if (body === "json") rows.push(platformErrors.invalid_json, platformErrors.unsupported_media_type);
+  if (body === "json") rows.push(platformErrors.invalid_json);
+  if (body === "json" || body === "unwanted") rows.push(platformErrors.unsupported_media_type);
   if (body !== null) rows.push(platformErrors.request_timeout, platformErrors.payload_too_large);
   if (proof !== "none") rows.push(platformErrors.unauthorized);
   if (proof === "token") rows.push(platformErrors.forbidden, platformErrors.address_forbidden);

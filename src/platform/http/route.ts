@@ -30,6 +30,8 @@ export type SuccessAnswer =
       readonly kind: "raw";
       readonly status: 200;
       readonly contentType: string;
+      /** What the answer is where the request asks for another form. */
+      readonly otherType?: string;
       readonly description: string;
       /** Further statuses the route may answer by itself, such as 206. */
       readonly also?: Readonly<Record<number, string>>;
