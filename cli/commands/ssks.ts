@@ -31,6 +31,8 @@ const settingOptions = {
   "sms-quota": { type: "string", value: "COUNT", meaning: "Text messages in a month." },
   "mails-per-hour": { type: "string", value: "COUNT", meaning: "Mails in any hour." },
   "slots-per-user": { type: "string", value: "COUNT", meaning: "Slots under passwords that one user may have." },
+  "mark-waived": { type: "boolean", meaning: "Outside production: take templates without $$CHALLENGE$$, too." },
+  "mark-needed": { type: "boolean", meaning: "Take none of those, as usual." },
   "audit-users": { type: "string", value: "FORM", meaning: "How users stand in the audit log: hashed or clear." },
   limits: { type: "string", value: "JSON", meaning: "Budgets that differ from the usual ones, all of them." },
   ...tenantOption,
@@ -160,13 +162,10 @@ const templateCreate: Action = {
   async run(given, surroundings) {
     const file = given.text("file");
     if (file === undefined) throw new UsageError("name the file with the HTML: --file mail.html");
-    const html = await readFile(file, "utf8").catch((error: unknown) => {
-      throw new CommandError(`${file} cannot be read`, { cause: error });
-    });
     const order = {
       name: given.names[1],
       subject: given.text("subject") ?? null,
-      html,
+      html: await htmlOf(file),
       is_default: given.has("default"),
     };
     const client = await managerOf(given, surroundings);
@@ -182,14 +181,40 @@ const templateList: Action = {
   run: (given, surroundings) => printList("templates", TEMPLATE_COLUMNS, given, surroundings),
 };
 
+const templateSet: Action = {
+  summary: "Change a template; what is not named stays.",
+  details: `The file holds HTML in which $$CHALLENGE$$ is replaced. ${DETAILS}`,
+  takes: ["app_id", "template_id"],
+  options: {
+    name: { type: "string", value: "NAME", meaning: "What it is called." },
+    file: { type: "string", value: "FILE", meaning: "The HTML." },
+    subject: { type: "string", value: "TEXT", meaning: 'Of the mail, where a request names none; "" for none.' },
+    default: { type: "boolean", meaning: "Use it where a request names no template." },
+    "not-default": { type: "boolean", meaning: "Use it only where a request names it." },
+    ...tenantOption,
+  },
+  async run(given, surroundings) {
+    const [name, file, subject] = [given.text("name"), given.text("file"), given.text("subject")];
+    const isDefault = eitherOf(given, "default", "not-default");
+    const order = {
+      ...(name === undefined ? {} : { name }),
+      ...(subject === undefined ? {} : { subject: subject === "" ? null : subject }),
+      ...(file === undefined ? {} : { html: await htmlOf(file) }),
+      ...(isDefault === undefined ? {} : { is_default: isDefault }),
+    };
+    if (Object.keys(order).length === 0) throw new UsageError("name what shall change");
+    const client = await managerOf(given, surroundings);
+    return printCard(await client.patch(templatePath(given), order), given, surroundings);
+  },
+};
+
 const templateDelete: Action = {
   summary: "Delete a template.",
   details: DETAILS,
   takes: ["app_id", "template_id"],
   options: tenantOption,
   async run(given, surroundings) {
-    const path = `${appPath(given)}/templates/${encodeURIComponent(given.names[1] ?? "")}`;
-    await (await managerOf(given, surroundings)).delete(path);
+    await (await managerOf(given, surroundings)).delete(templatePath(given));
     return printCard({ template_id: given.names[1], is_deleted: true }, given, surroundings);
   },
 };
@@ -207,7 +232,7 @@ export const ssks: Group = {
     },
     template: {
       summary: "Templates of mails.",
-      actions: { create: templateCreate, list: templateList, delete: templateDelete },
+      actions: { create: templateCreate, list: templateList, set: templateSet, delete: templateDelete },
     },
   },
 };
@@ -234,6 +259,22 @@ function keyPath(given: Given): string {
   return `${appPath(given)}/keys/${encodeURIComponent(given.names[1] ?? "")}`;
 }
 
+function templatePath(given: Given): string {
+  return `${appPath(given)}/templates/${encodeURIComponent(given.names[1] ?? "")}`;
+}
+
+async function htmlOf(file: string): Promise<string> {
+  return readFile(file, "utf8").catch((error: unknown) => {
+    throw new CommandError(`${file} cannot be read`, { cause: error });
+  });
+}
+
+/** Of two options that say the opposite of each other; undefined where neither is given. */
+function eitherOf(given: Given, yes: string, no: string): boolean | undefined {
+  if (given.has(yes) && given.has(no)) throw new UsageError(`--${yes} and --${no} say the opposite of each other`);
+  return given.has(yes) ? true : given.has(no) ? false : undefined;
+}
+
 function settingsOf(given: Given): Record<string, unknown> {
   const settings: Record<string, unknown> = {};
   for (const option of ["environment", "audit-users"]) {
@@ -244,6 +285,8 @@ function settingsOf(given: Given): Record<string, unknown> {
     const text = given.text(option);
     if (text !== undefined) settings[option.replaceAll("-", "_")] = countOf(option, text);
   }
+  const isWaived = eitherOf(given, "mark-waived", "mark-needed");
+  if (isWaived !== undefined) settings["is_mark_waived"] = isWaived;
   const limits = given.text("limits");
   return limits === undefined ? settings : { ...settings, limits: limitsOf(limits) };
 }

@@ -295,8 +295,8 @@ describe("applications of SSKS", () => {
       assert.equal(ended.code, 0, ended.stderr);
       return JSON.parse(ended.stdout);
     };
-    const made = await run("app", "create", "by hand", "--environment", "staging", "--sms-quota", "5");
-    assert.deepEqual([made.environment, made.sms_quota], ["staging", 5]);
+    const made = await run("app", "create", "by hand", "--environment", "staging", "--sms-quota", "5", "--mark-waived");
+    assert.deepEqual([made.environment, made.sms_quota, made.is_mark_waived], ["staging", 5, true]);
     const key = await run("key", "create", made.app_id);
     const client = ssksClientOf(server.origin, made.app_id, key.api_key);
     assert.equal((await check(client, key.api_key)).status, 200);
@@ -306,12 +306,27 @@ describe("applications of SSKS", () => {
     assert.equal((await check(client, rotated.api_key)).status, 401);
     assert.equal((await run("key", "list", made.app_id)).length, 2);
     const limits = '{"pushes_per_user":{"burst":1,"every_seconds":5}}';
-    const set = await run("app", "set", made.app_id, "--audit-users", "clear", "--limits", limits);
-    assert.deepEqual([set.audit_users, JSON.stringify(set.limits)], ["clear", limits]);
+    const set = await run("app", "set", made.app_id, "--audit-users", "clear", "--limits", limits, "--mark-needed");
+    assert.deepEqual([set.audit_users, JSON.stringify(set.limits), set.is_mark_waived], ["clear", limits, false]);
     const file = join(server.dataDirectory, "mail.html");
     await writeFile(file, "<p>$$CHALLENGE$$</p>");
     const kept = await run("template", "create", made.app_id, "mail", "--file", file, "--default");
     assert.equal((await run("template", "list", made.app_id))[0].template_id, kept.template_id);
+    const { template_id } = kept;
+    const told = await run("template", "set", made.app_id, template_id, "--subject", "Your code", "--not-default");
+    assert.deepEqual(told, { ...kept, subject: "Your code", is_default: false });
+    await writeFile(file, "<b>$$CHALLENGE$$</b>");
+    const more = ["--name", "letter", "--file", file, "--subject", "", "--default"];
+    const html = "<b>$$CHALLENGE$$</b>";
+    assert.deepEqual(await run("template", "set", made.app_id, template_id, ...more), {
+      ...kept,
+      name: "letter",
+      html,
+    });
+    for (const wrong of [[], ["--default", "--not-default"]]) {
+      const refused = await tabellion(["ssks", "template", "set", made.app_id, template_id, ...wrong], env);
+      assert.equal(refused.code, 2, refused.stderr);
+    }
     await run("template", "delete", made.app_id, kept.template_id);
     const tenantId = await demoTenant(server.database.superUrl);
     const apps: Json[] = await run("app", "list", "--tenant", tenantId);
