@@ -1,5 +1,7 @@
 import type pg from "pg";
 import { randomUUID } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expected } from "../support/secufile-client.ts";
 import type { SsksClient } from "../support/ssks-client.ts";
 import type { Factor } from "../support/ssks-front-client.ts";
@@ -50,4 +52,18 @@ async function keptOf(superuser: pg.Client, userId: string): Promise<readonly Ca
     const start = Math.max(0, Math.floor((bytes.length - KEPT_BYTES) / 2));
     return { door, bytes: bytes.subarray(start, start + KEPT_BYTES) };
   });
+}
+
+/** Which of them stand, byte for byte, in a file below `folder` whose path fits. */
+export async function doorsIn(folder: string, place: RegExp, kept: readonly Canary[]): Promise<string[]> {
+  const found = new Set<string>();
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  for (const entry of entries) {
+    const file = join(entry.parentPath, entry.name);
+    if (!entry.isFile() || !place.test(file)) continue;
+    // A file of the database may go away while it runs.
+    const content = await readFile(file).catch(() => Buffer.alloc(0));
+    for (const { door, bytes } of kept) if (content.includes(bytes)) found.add(door);
+  }
+  return [...found].toSorted();
 }

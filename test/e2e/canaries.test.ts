@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { storeBothSides } from "../canaries/erasure.ts";
+import { doorsIn, storeBothSides } from "../canaries/erasure.ts";
 import { plantKeyStorage } from "../canaries/key-storage.ts";
 import { searchFiles, searchTables, superuserOf } from "../canaries/places.ts";
 import { Planter } from "../canaries/planting.ts";
@@ -192,11 +192,7 @@ describe("secrets that were planted through every door", () => {
     const superuser = await superuserOf(dataDirectory);
     try {
       const user = await storeBothSides(await demoSsks(server), superuser);
-      const kept = searchFor(user.kept);
-      const doorsBelow = async (place: RegExp): Promise<string[]> => {
-        const { findings } = await searchFiles(dataDirectory, kept);
-        return [...new Set(findings.filter((found) => place.test(found.place)).map(({ door }) => door))].toSorted();
-      };
+      const doorsBelow = (place: RegExp): Promise<string[]> => doorsIn(dataDirectory, place, user.kept);
       const all = user.kept.map(({ door }) => door).toSorted();
       await superuser.query("checkpoint");
       assert.deepEqual(await doorsBelow(/\/base\//), all);
