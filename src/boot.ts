@@ -20,6 +20,7 @@ import { startEmbedded } from "./platform/db/embedded.ts";
 import { checkDatabase, migrate } from "./platform/db/migrate.ts";
 import { createPool } from "./platform/db/pool.ts";
 import { createDatabase, type Database } from "./platform/db/tx.ts";
+import { erasureJobs } from "./platform/erasure/jobs.ts";
 import { StartError } from "./platform/errors/start-error.ts";
 import { createEventHints } from "./platform/events/events.ts";
 import { countQueuedEvents } from "./platform/events/store.ts";
@@ -193,6 +194,7 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
     ...products.flatMap((product) => product.jobs),
     ...idempotencyJobs(db),
     ...limitsJobs(db),
+    ...erasureJobs(services),
     ...auditJobs({
       ...services,
       listTenants: (after) => db.directory((tx) => listTenantIdsEver(tx, after, TENANTS_A_PAGE)),

@@ -15,6 +15,7 @@ const AREAS = [
   "members",
   "sessions",
   "audit-reading",
+  "erasure",
 ] as const;
 
 /** The tables of the platform's areas, in the order in which they may refer to each other. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, randomBytes } from "node:crypto";
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -15,6 +15,9 @@ import { plantSignatures } from "../canaries/signing.ts";
 import { startLocalServer, type LocalServer } from "../support/local-server.ts";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { runMain } from "../support/run-program.ts";
+import type { Query } from "../support/log-rows.ts";
+import { eventually } from "../support/secufile-client.ts";
+import { rowsOfTenant, tablesLeft } from "../support/tenant-rows.ts";
 import { startServer, type TestServer } from "../support/server.ts";
 import { demoSsks } from "../support/ssks-client.ts";
 
@@ -207,6 +210,36 @@ describe("secrets that were planted through every door", () => {
         await superuser.query("checkpoint");
       }
       assert.deepEqual(await doorsBelow(/./), []);
+    } finally {
+      await superuser.end();
+    }
+  });
+
+  test("SF-51 of an organisation that is shredded the server keeps hashes alone, and nothing stumbles over what is gone", async () => {
+    const superuser = await superuserOf(dataDirectory);
+    try {
+      const query: Query = async (text, values) => (await superuser.query(text, [...values])).rows;
+      const tenantId = String((await query("select id from platform.tenants where is_demo", []))[0]?.id);
+      const objects = async (): Promise<string[]> =>
+        (await readdir(join(dataDirectory, "blobs", tenantId), { recursive: true })).filter((name) =>
+          name.includes("blb_"),
+        );
+      assert.ok((await tablesLeft(query, tenantId)).length > 25);
+      assert.notEqual((await objects()).length, 0);
+      const { length } = server.output();
+      const answer = await fetch(`${server.origin}/v1/tenants/${tenantId}`, {
+        method: "DELETE",
+        headers: { authorization: `Bearer ${server.operatorToken}` },
+      });
+      assert.equal(answer.status, 204);
+      await eventually("its rows are gone", async () =>
+        (await tablesLeft(query, tenantId)).length === 0 ? true : null,
+      );
+      await eventually("its objects are gone", async () => ((await objects()).length === 0 ? true : null));
+      assert.ok(((await rowsOfTenant(query, tenantId))["platform.audit_leaves"] ?? 0) > 1_000);
+      const said = server.output().slice(length);
+      assert.match(said, /"level":"info"/);
+      assert.doesNotMatch(said, /"level":"(?:error|fatal)"/);
     } finally {
       await superuser.end();
     }

@@ -14,7 +14,7 @@ import {
 export const platformOrder: readonly string[] = [
   ...["config", "log", "clock", "ids", "errors", "db", "outbound", "keys", "pki", "jobs", "events", "tlog", "audit"],
   ...["http", "tenants", "credentials", "limits", "notify", "webhooks", "blobs", "pdf", "idempotency"],
-  ...["members", "sessions", "audit-reading", "administration", "backup", "server"],
+  ...["members", "sessions", "audit-reading", "administration", "backup", "erasure", "server"],
 ];
 
 /** What a file of one role may import of its own product, and of the platform (null: any area). */

@@ -21,9 +21,12 @@ export function authenticateWith(memberCheck: MemberCheck) {
       : authenticateOperator(request, call);
 }
 
-const ACTS_FOR = /^\/v1\/tenants\/([^/?]+)/;
+const ACTS_FOR = /^\/v1\/tenants\/([^/?]+)(\/[^?]+)?/;
 
-/** The operator; behind the wall of the organisation that the path names, else behind the server's own. */
+/**
+ * The operator; behind the wall of the organisation that the path names, else behind the server's own. There also to
+ * shred an organisation: of its own log nobody reads that any more.
+ */
 async function authenticateOperator(request: IncomingMessage, call: OpenCall): Promise<Caller> {
   const { keyring } = call.services;
   const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? "")?.[1] ?? "";
@@ -35,12 +38,17 @@ async function authenticateOperator(request: IncomingMessage, call: OpenCall): P
     );
   }
   return {
-    tenantId: await wallOf(call, ACTS_FOR.exec(request.url ?? "")?.[1]),
+    tenantId: await wallOf(call, actsFor(request)),
     credentialId: "operator",
     product: "platform",
     scopes: new Set(["operator"]),
     isLive: true,
   };
+}
+
+function actsFor(request: IncomingMessage): string | undefined {
+  const [, named, below] = ACTS_FOR.exec(request.url ?? "") ?? [];
+  return request.method === "DELETE" && below === undefined ? undefined : named;
 }
 
 async function wallOf(call: OpenCall, named: string | undefined): Promise<string> {

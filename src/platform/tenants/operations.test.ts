@@ -28,7 +28,7 @@ describe("organisations", () => {
 
   const make = async (name: string): Promise<string> =>
     (await db.tenant(SERVER_TENANT, (tx) => createTenant(tx, keyring, { name, isDemo: false, now: NOW }))).id;
-  const shred = (id: string): Promise<void> => db.tenant(id, (tx) => deleteTenant(tx, keyring, id, NOW));
+  const shred = (id: string): Promise<void> => db.tenant(SERVER_TENANT, (tx) => deleteTenant(tx, keyring, id, NOW));
   const actionsOf = async (wall: string, id: string): Promise<string[]> => {
     const rows = await db.tenant(wall, (tx) =>
       tx.many(sql<{ action: string }>`
@@ -59,7 +59,7 @@ describe("organisations", () => {
     await assert.rejects(keyring.of(id), TenantShreddedError);
   });
 
-  test("a shredded one is found nowhere, nothing sealed for it opens, its audit log stays; again it is not found", async () => {
+  test("a shredded one is found nowhere, nothing sealed for it opens, the server's audit log tells of it; again it is not found", async () => {
     const id = await make("shredded");
     const keys = await keyring.of(id);
     const sealed = keys.seal("kms-keys", Buffer.from("secret"), "x");
@@ -79,7 +79,8 @@ describe("organisations", () => {
     );
     assert.equal((await db.directory((tx) => listTenantIds(tx, "", 100))).includes(id), false);
     assert.ok((await db.directory((tx) => listTenantIdsEver(tx, "", 100))).includes(id));
-    assert.deepEqual(await actionsOf(id, id), ["platform.deleteTenant"]);
+    assert.deepEqual(await actionsOf(id, id), []);
+    assert.deepEqual(await actionsOf(SERVER_TENANT, id), ["platform.createTenant", "platform.deleteTenant"]);
     await assert.rejects(shred(id), (error) => isAppError(error, "tenants", "tenant_not_found"));
   });
 

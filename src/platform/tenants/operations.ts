@@ -1,6 +1,7 @@
 import { recordAudit } from "../audit/audit.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
+import { enqueueJob } from "../jobs/jobs.ts";
 import { SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import { tenantError } from "./errors.ts";
 import { findTenant, insertTenant, listTenantIds, updateTenantDeleted, type TenantRow } from "./store.ts";
@@ -19,21 +20,30 @@ export async function createTenant(
   const id = newId("ten", tenant.now);
   await insertTenant(tx, { id, ...tenant });
   await keyring.createTenantKeys(tx, id);
-  await auditTenant(tx, SERVER_TENANT, { operation: "createTenant", id, now: tenant.now });
+  await auditTenant(tx, { operation: "createTenant", id, now: tenant.now });
   return { id, name: tenant.name, is_demo: tenant.isDemo, created_at: tenant.now, deleted_at: null };
 }
 
+/** Others learn of a shredding within a second; by then nothing of theirs writes to it any more. */
+const ERASE_AFTER_MS = 5_000;
+
 /**
  * Shreds an organisation: its keys are destroyed in the same transaction, so that from its commit on nothing sealed
- * for it can be opened by anyone. Its tokens are refused from then on; other processes follow within a second. `tx`
- * stands behind the wall of the organisation.
+ * for it can be opened by anyone. Its tokens are refused from then on; other processes follow within a second. Its rows
+ * and objects are erased by a job. `tx` stands behind the server's own wall, whose audit log is still read afterwards.
  */
 export async function deleteTenant(tx: Tx, keyring: Keyring, tenantId: string, now: Date): Promise<void> {
   if ((await updateTenantDeleted(tx, tenantId, now)) === 0) {
     throw tenantError("tenant_not_found", `There is no organisation ${tenantId}.`);
   }
   await keyring.shredTenantKeys(tx, tenantId);
-  await auditTenant(tx, tenantId, { operation: "deleteTenant", id: tenantId, now });
+  await enqueueJob(tx, {
+    name: "platform.eraseTenant",
+    payload: { tenantId },
+    key: `platform.eraseTenant/${tenantId}`,
+    runAt: new Date(now.getTime() + ERASE_AFTER_MS),
+  });
+  await auditTenant(tx, { operation: "deleteTenant", id: tenantId, now });
 }
 
 /** For pages and mails; the id where it was shredded meanwhile. */
@@ -51,8 +61,9 @@ export async function* everyTenantId(db: Database): AsyncGenerator<string> {
   }
 }
 
-async function auditTenant(tx: Tx, logOf: string, act: { operation: string; id: string; now: Date }): Promise<void> {
-  await recordAudit(tx, logOf, {
+/** In the server's own log: that of an organisation begins with its first act, and is erased with it. */
+async function auditTenant(tx: Tx, act: { operation: string; id: string; now: Date }): Promise<void> {
+  await recordAudit(tx, SERVER_TENANT, {
     action: `platform.${act.operation}`,
     at: act.now,
     actor: { type: "operator", id: "operator" },

@@ -24,7 +24,7 @@ export async function countTenants(tx: Tx): Promise<number> {
 
 /** Held to the end of the transaction: of servers that start at once, one makes the demo organisation. */
 export async function lockDemoTenant(tx: Tx): Promise<void> {
-  await tx.run(sql`select pg_advisory_xact_lock(8443003)`);
+  await tx.run(sql`select pg_advisory_xact_lock(8443005)`);
 }
 
 /** The demo organisation of the first start. */

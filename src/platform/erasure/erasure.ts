@@ -1,0 +1,91 @@
+import { recordAudit } from "../audit/audit.ts";
+import { isBackupRunning } from "../backup/running.ts";
+import type { BlobStore } from "../blobs/blobs.ts";
+import type { Clock } from "../clock/clock.ts";
+import type { Database } from "../db/tx.ts";
+import { enqueueJob } from "../jobs/jobs.ts";
+import { SERVER_TENANT } from "../keys/keyring.ts";
+import { deleteTenantRows, listErasableTables, listTenantsToErase, updateTenantErased } from "./store.ts";
+
+export type ErasureContext = { readonly db: Database; readonly blobs: BlobStore; readonly clock: Clock };
+
+/** What is left of an organisation, gone; by table, and objects. */
+type Erased = { readonly rows: Readonly<Record<string, number>>; readonly objects: number };
+
+const ROWS_AT_ONCE = 1_000;
+const TENANTS_A_PAGE = 500;
+/** What was under way when it was shredded is over by then: nothing of it appears again. */
+const SETTLED_AFTER_MS = 24 * 3_600_000;
+const BACKUP_PAUSE_MS = 60_000;
+
+/**
+ * Erases what a shredded organisation left behind: every row but the hashes of its audit log, and every object. May be
+ * cut short and repeated at will. A backup under way may copy objects whose rows it still sees: they wait for its end.
+ */
+export async function eraseTenant(context: ErasureContext, tenantId: string, signal: AbortSignal): Promise<void> {
+  if (await eraseLeftovers(context, tenantId, signal)) return;
+  const runAt = new Date(context.clock.now().getTime() + BACKUP_PAUSE_MS);
+  const key = `platform.eraseTenant/${tenantId}`;
+  await context.db.directory((tx) =>
+    enqueueJob(tx, { name: "platform.eraseTenant", payload: { tenantId }, key, runAt }),
+  );
+}
+
+/** Once a day: what was written while an organisation was shredded goes as well, and what a crash left. */
+export async function eraseTenants(context: ErasureContext, signal: AbortSignal): Promise<void> {
+  const { db, clock } = context;
+  for (let after: string | undefined = ""; after !== undefined;) {
+    const from: string = after;
+    const page = await db.directory((tx) => listTenantsToErase(tx, from, TENANTS_A_PAGE));
+    for (const { id, deleted_at: deletedAt } of page) {
+      const now = clock.now();
+      const isWhole = await eraseLeftovers(context, id, signal);
+      if (isWhole && now.getTime() - deletedAt.getTime() > SETTLED_AFTER_MS)
+        await db.directory((tx) => updateTenantErased(tx, id, now));
+    }
+    after = page.at(-1)?.id;
+  }
+}
+
+/** False when its objects have to wait. */
+async function eraseLeftovers(context: ErasureContext, tenantId: string, signal: AbortSignal): Promise<boolean> {
+  const rows = await eraseRows(context.db, tenantId, signal);
+  const isPutOff = await context.db.directory(isBackupRunning);
+  const objects = isPutOff ? 0 : await eraseObjects(context.blobs, tenantId, signal);
+  if (objects > 0 || Object.keys(rows).length > 0) await auditErasure(context, tenantId, { rows, objects });
+  return !isPutOff;
+}
+
+async function eraseObjects(blobs: BlobStore, tenantId: string, signal: AbortSignal): Promise<number> {
+  let count = 0;
+  for await (const { ref } of blobs.list(tenantId)) {
+    signal.throwIfAborted();
+    if (await blobs.delete(tenantId, ref)) count++;
+  }
+  return count;
+}
+
+async function eraseRows(db: Database, tenantId: string, signal: AbortSignal): Promise<Record<string, number>> {
+  const erased: Record<string, number> = {};
+  for (const table of await db.directory(listErasableTables)) {
+    for (let count = ROWS_AT_ONCE; count === ROWS_AT_ONCE;) {
+      signal.throwIfAborted();
+      count = await db.tenant(tenantId, (tx) => deleteTenantRows(tx, table, ROWS_AT_ONCE));
+      if (count > 0) erased[table] = (erased[table] ?? 0) + count;
+    }
+  }
+  return erased;
+}
+
+async function auditErasure({ db, clock }: ErasureContext, tenantId: string, erased: Erased): Promise<void> {
+  await db.tenant(SERVER_TENANT, (tx) =>
+    recordAudit(tx, SERVER_TENANT, {
+      action: "platform.eraseTenant",
+      at: clock.now(),
+      actor: { type: "system", id: "platform.eraseTenant" },
+      resource: { type: "tenant", id: tenantId },
+      outcome: "success",
+      details: erased,
+    }),
+  );
+}
