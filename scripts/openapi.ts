@@ -9,11 +9,17 @@ import converter, { type Options } from "openapi-to-postmanv2";
 import type { OpenApiDocument } from "../src/platform/http/openapi-document.ts";
 import { openApiDocument } from "../src/platform/http/openapi.ts";
 import { tidiedCollection } from "../src/platform/http/postman.ts";
+import { administration } from "../src/platform/administration/product.ts";
+import { systemClock } from "../src/platform/clock/clock.ts";
 import type { TokenCheck } from "../src/platform/credentials/check.ts";
-import type { Services } from "../src/platform/product.ts";
+import type { Product, Services } from "../src/platform/product.ts";
 import { idempotencyErrors } from "../src/platform/idempotency/errors.ts";
+import { createPeople } from "../src/platform/sessions/people.ts";
+import { rotateEvidenceKey } from "../src/products/secufile/operations/evidence.ts";
 import { secufile } from "../src/products/secufile/product.ts";
+import { secufileRoleScopes, secufileScopes } from "../src/products/secufile/scopes.ts";
 import { ssks } from "../src/products/ssks/product.ts";
+import { ssksRoleScopes, ssksScopes } from "../src/products/ssks/scopes.ts";
 
 /** The files are read without a server, so their address is a name that is reserved for examples (RFC 6761). */
 const PUBLIC_URL = "https://tabellion.example.org";
@@ -21,12 +27,20 @@ const FOLDER = fileURLToPath(new URL("../openapi/", import.meta.url));
 const OPTIONS: Options = { folderStrategy: "Tags", parametersResolution: "Example", stackLimit: 20 };
 const isCheck = process.argv.includes("--check");
 
-/** Only handlers look at what a server is made of, and no request is handled here. */
-// oxlint-disable-next-line typescript/no-unsafe-assignment -- an empty object is all that is needed, by the line above
-const nothing: Services & TokenCheck = Object.create(null);
+/** Only handlers look at what a server is made of, and no request is handled here; limiters note when they are made. */
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a clock is all that is needed, by the line above
+const nothing = { clock: systemClock } as Services & TokenCheck;
+
+/** As `boot.ts` puts them together. */
+const people = createPeople(nothing, { secufile: secufileRoleScopes, ssks: ssksRoleScopes });
+const products: readonly Product[] = [
+  secufile(nothing, nothing),
+  ssks(nothing, nothing),
+  administration(nothing, { secufile: secufileScopes, ssks: ssksScopes }, people, rotateEvidenceKey),
+];
 
 let stale = 0;
-for (const product of [secufile(nothing, nothing), ssks(nothing, nothing)]) {
+for (const product of products) {
   const document = openApiDocument(product, { publicUrl: PUBLIC_URL, idempotencyErrors });
   await keep(`${product.name}.json`, document);
   await keep(`${product.name}.postman.json`, await collectionOf(document));
