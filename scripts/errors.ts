@@ -1,5 +1,7 @@
-/** `npm run errors` writes docs/errors.md anew. */
+/** `npm run errors` writes docs/errors.md and docs/errors.fr.md anew. */
 import { writeFile } from "node:fs/promises";
-import { ERRORS_PAGE, errorsPage, errorTables } from "./errors-page.ts";
+import { ERRORS_PAGES, errorsPage, errorTables, frenchTitles } from "./errors-page.ts";
 
-await writeFile(ERRORS_PAGE, errorsPage(await errorTables()));
+const tables = await errorTables();
+await writeFile(ERRORS_PAGES.en, errorsPage(tables));
+await writeFile(ERRORS_PAGES.fr, errorsPage(tables, await frenchTitles(tables.keys())));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { describe, test } from "node:test";
-import { ERRORS_PAGE, errorsPage, errorTables } from "../scripts/errors-page.ts";
+import { ERRORS_PAGES, errorsPage, errorTables, frenchTitles } from "../scripts/errors-page.ts";
 import { contractBreaches, pathBreaches, privatePlaceBreaches } from "./support/doc-laws.ts";
 import { readProject, shown, type Breach, type SourceFile } from "./support/source-file.ts";
 
@@ -102,8 +102,12 @@ describe("contracts: a numbered promise marked `tested` stands in a test's name"
   test("the contracts of the project are kept", () => assert.deepEqual(found(contractBreaches, ...project), []));
 });
 
-test("docs/errors.md is what the error tables say; `npm run errors` writes it anew", async () => {
-  assert.equal(await readFile(ERRORS_PAGE, "utf8"), errorsPage(await errorTables()));
+test("docs/errors.md and its French are what the error tables say; `npm run errors` writes them anew", async () => {
+  const tables = await errorTables();
+  const french = await frenchTitles(tables.keys());
+  assert.equal(await readFile(ERRORS_PAGES.en, "utf8"), errorsPage(tables));
+  assert.equal(await readFile(ERRORS_PAGES.fr, "utf8"), errorsPage(tables, french));
+  assert.throws(() => errorsPage(tables, new Map(french).set("blobs", {})), /of blobs has no French/);
 });
 
 test("codes on the wire and in the tables are snake_case, and statuses are those of failures", async () => {

@@ -1,21 +1,29 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { administrationFrench } from "../src/platform/administration/french.ts";
 import { auditReadingFrench } from "../src/platform/audit-reading/french.ts";
+import { errorTables } from "../scripts/errors-page.ts";
+import { blobsFrench } from "../src/platform/blobs/french.ts";
 import { httpFrench } from "../src/platform/http/french.ts";
 import type { OpenApiDocument } from "../src/platform/http/openapi-document.ts";
-import { frenchDocument } from "../src/platform/http/openapi-french.ts";
+import { frenchDocument, type FrenchTable } from "../src/platform/http/openapi-french.ts";
 import { credentialsFrench } from "../src/platform/credentials/french.ts";
+import { membersFrench } from "../src/platform/members/french.ts";
+import { notifyFrench } from "../src/platform/notify/french.ts";
+import { sessionsFrench } from "../src/platform/sessions/french.ts";
+import { tenantsFrench } from "../src/platform/tenants/french.ts";
 import { webhooksFrench } from "../src/platform/webhooks/french.ts";
 import { secufileFrench } from "../src/products/secufile/french.ts";
 import { ssksFrench } from "../src/products/ssks/french.ts";
 
 const root = new URL("../", import.meta.url);
-const shared = { auditReadingFrench, credentialsFrench, webhooksFrench };
-/** By the product: its own texts, and those of the areas whose routes it takes in. */
-const products = {
-  secufile: { ...shared, secufileFrench },
+const people = { membersFrench, sessionsFrench };
+/** By the document: the product's own texts, and those of the areas whose routes it takes in. */
+const documents = {
+  secufile: { auditReadingFrench, credentialsFrench, webhooksFrench, secufileFrench },
   ssks: { credentialsFrench, ssksFrench },
+  platform: { administrationFrench, auditReadingFrench, credentialsFrench, notifyFrench, tenantsFrench, ...people },
 } as const;
 
 /** Another test holds this file equal to what the routes publish. */
@@ -24,25 +32,25 @@ async function documentOf(product: string): Promise<OpenApiDocument> {
 }
 
 test("every text of the published documents has its French, and no French is left over", async () => {
-  const usedOfHttp = new Set<string>();
-  for (const [product, tables] of Object.entries(products)) {
+  const usedOnce = new Set<string>();
+  for (const [product, tables] of Object.entries(documents)) {
     const table = Object.assign({}, ...Object.values(tables)) as Record<string, string>;
     const { missing, used } = frenchDocument(await documentOf(product), table);
     const lines = missing.map((text) => `  ${JSON.stringify(text)}:\n    "",`).join("\n");
     assert.equal(missing.length, 0, `put these into the french.ts of their owner:\n${lines}`);
-    const left = Object.keys(table).filter((text) => !used.has(text));
-    assert.deepEqual(left, [], `no text of the document of ${product} is this any more`);
-    for (const text of used) usedOfHttp.add(text);
+    for (const text of used) usedOnce.add(text);
   }
-  assert.deepEqual(
-    Object.keys(httpFrench).filter((text) => !usedOfHttp.has(text)),
-    [],
-    "no text of any document is this any more",
-  );
+  // Some failures stand on the page of errors alone.
+  for (const table of (await errorTables()).values()) {
+    for (const { title } of Object.values(table)) usedOnce.add(title);
+  }
+  const tables = Object.values(documents).flatMap((one) => Object.values<FrenchTable>(one));
+  const left = [httpFrench, blobsFrench, ...tables].flatMap(Object.keys).filter((text) => !usedOnce.has(text));
+  assert.deepEqual(left, [], "no text of any document is this any more");
 });
 
 test("no text stands in two tables of one document, and French has its spaces", () => {
-  for (const tables of Object.values(products)) {
+  for (const tables of Object.values(documents)) {
     const all = Object.entries({ httpFrench, ...tables }).flatMap(([, table]) => Object.entries(table));
     assert.equal(new Set(all.map(([english]) => english)).size, all.length);
     for (const [, french] of all) {
@@ -59,7 +67,7 @@ function skeleton(markdown: string): { headings: string[]; blocks: string[] } {
   return { headings: [...prose.matchAll(/^(#+) /gm)].map((match) => match[1] ?? ""), blocks };
 }
 
-for (const name of ["README", "SECURITY", "docs/operations"]) {
+for (const name of ["README", "SECURITY", "docs/operations", "docs/errors"]) {
   test(`${name} says the same in both languages, as far as headings and code go, and each links to the other`, async () => {
     const [english, french] = await Promise.all(
       [`${name}.md`, `${name}.fr.md`].map((path) => readFile(new URL(path, root), "utf8")),

@@ -113,6 +113,8 @@ export type Product = {
     readonly description: string;
     /** Environment variable that holds the token in samples. */
     readonly tokenVariable: string;
+    /** By scope: another variable, where routes that ask for that scope take another token. */
+    readonly tokenVariables?: Readonly<Record<string, string>>;
     /** Ways to prove who calls besides a token, for routes of a foreign contract. */
     readonly securitySchemes?: Readonly<Record<string, HeaderScheme>>;
     /** The form of failures that the dialect words as plain `application/json`. */

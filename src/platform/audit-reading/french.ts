@@ -1,5 +1,6 @@
 /** French of what this area publishes in a product's document. */
 export const auditReadingFrench: Readonly<Record<string, string>> = {
+  Audit: "Audit",
   "Read the audit log": "Lire le journal d'audit",
   "Records in the order of their index. An index is given in the order of commits within a second or two and never changes: whoever goes on from the last index seen misses nothing.":
     "Les enregistrements dans l'ordre de leur index. Un index est attribué dans l'ordre des validations, en une seconde ou deux, et ne change jamais : qui reprend après le dernier index vu ne manque rien.",
@@ -15,6 +16,7 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
   "Records a page at most.": "Nombre maximal d'enregistrements par page.",
   "By index.": "Selon l'index.",
   "A page of records.": "Une page d'enregistrements.",
+  "The bucket.": "Le compartiment.",
   "Look at one audit record": "Consulter un enregistrement d'audit",
   "Look at one audit record.": "Consulter un enregistrement d'audit.",
   "Id of the record.": "Identifiant de l'enregistrement.",
@@ -144,4 +146,13 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
   "What the operation tells of itself.": "Ce que l'opération dit d'elle-même.",
   "Null when the log is seen to its end. A page may be short, even empty, before that.":
     "Null quand le journal a été lu jusqu'à sa fin. Avant cela, une page peut être courte, voire vide.",
+  "List what was refused to unknown callers, by minute, source and reason":
+    "Lister les refus opposés aux appelants inconnus, par minute, origine et motif",
+  "Minutes from here on (ISO 8601, UTC).": "Minutes à partir de cette date (ISO 8601, UTC).",
+  "Minutes before this (ISO 8601, UTC).": "Minutes antérieures à cette date (ISO 8601, UTC).",
+  "The newest first.": "Du plus récent au plus ancien.",
+  "The minute it was counted in (ISO 8601, UTC).": "Minute à laquelle ces refus sont comptés (ISO 8601, UTC).",
+  "Network of the callers, `others`, or `unknown`.": "Réseau des appelants, `others` ou `unknown`.",
+  "Code of the refusal, or `others`.": "Code du refus, ou `others`.",
+  "The last one (ISO 8601, UTC).": "Date du dernier refus (ISO 8601, UTC).",
 };

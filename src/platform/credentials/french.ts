@@ -1,5 +1,6 @@
 /** French of what this area publishes in a product's document. */
 export const credentialsFrench: Readonly<Record<string, string>> = {
+  Tokens: "Jetons",
   "Make an API token": "Créer un jeton d'API",
   "The token is in the answer and is kept nowhere. It cannot hold scopes that the calling token lacks.":
     "Le jeton figure dans la réponse et n'est conservé nulle part. Il ne peut porter de portées que le jeton appelant n'a pas.",

@@ -12,13 +12,15 @@ export type OpenApiDocument = {
     readonly license: { readonly name: string; readonly identifier: string };
   };
   readonly servers: readonly Server[];
-  readonly tags: readonly { readonly name: string; readonly description: string }[];
+  readonly tags: readonly Tag[];
   readonly security: readonly SecurityRequirement[];
   readonly paths: Readonly<Record<string, PathItem>>;
   readonly webhooks: Readonly<Record<string, { readonly post: Operation }>>;
   readonly components: Components;
 };
 
+/** The name is for programs; in another language people are shown `x-displayName`. */
+export type Tag = { readonly name: string; readonly description: string; readonly "x-displayName"?: string };
 export type Server = { readonly url: string; readonly description: string; readonly "x-internal": boolean };
 export type SecurityRequirement = Readonly<Record<string, readonly string[]>>;
 export type LowerMethod = "get" | "post" | "put" | "patch" | "delete";

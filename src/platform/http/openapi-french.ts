@@ -36,7 +36,8 @@ export function frenchDocument(document: OpenApiDocument, table: FrenchTable): I
   };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the walk keeps every member and its type
   const translated = walk(document, false) as OpenApiDocument;
-  return { document: translated, missing: [...phrases.missing], used: phrases.used };
+  const tags = translated.tags.map((tag) => ({ ...tag, "x-displayName": phrases.french(tag.name) }));
+  return { document: { ...translated, tags }, missing: [...phrases.missing], used: phrases.used };
 }
 
 /** Finds the French of a text: as a whole, or of the parts that the document is put together from. */

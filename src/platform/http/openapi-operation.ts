@@ -18,6 +18,7 @@ export type Shelves = {
   readonly problems: ProblemShelf;
   readonly publicUrl: string;
   readonly tokenVariable: string;
+  readonly tokenVariables: Readonly<Record<string, string>>;
   readonly schemes: Readonly<Record<string, HeaderScheme>>;
   readonly idempotencyErrors: ErrorTable;
 };
@@ -55,7 +56,9 @@ export function operationOf(route: PublishedRoute, shelves: Shelves): Operation 
 
 function credentialsOf({ scopes, foreign }: PublishedRoute, shelves: Shelves): SampleCredential[] {
   if (foreign === undefined) {
-    return scopes === null ? [] : [{ header: "Authorization", prefix: "Bearer ", variable: shelves.tokenVariable }];
+    if (scopes === null) return [];
+    const own = scopes.map((scope) => shelves.tokenVariables[scope]).find((name) => name !== undefined);
+    return [{ header: "Authorization", prefix: "Bearer ", variable: own ?? shelves.tokenVariable }];
   }
   return foreign.security.map((name) => {
     const scheme = shelves.schemes[name];

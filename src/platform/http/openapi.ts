@@ -27,9 +27,9 @@ export function openApiDocument(product: Product, options: OpenApiOptions): Open
   const problems = new ProblemShelf(product, Object.values(idempotencyErrors));
   const routes = publishedRoutes(product);
   schemas.add(problemShape, "output", "Problem");
-  const { tokenVariable, securitySchemes: schemes = {}, failureShape } = product.about;
+  const { tokenVariable, tokenVariables = {}, securitySchemes: schemes = {}, failureShape } = product.about;
   if (failureShape !== undefined) schemas.add(failureShape, "output", "Failure");
-  const shelves = { schemas, problems, publicUrl, idempotencyErrors, tokenVariable, schemes };
+  const shelves = { schemas, problems, publicUrl, idempotencyErrors, tokenVariable, tokenVariables, schemes };
   const paths = pathsOf(routes, (route) => operationOf(route, shelves));
   const webhooks = webhooksOf(product.events, webhookFamily, schemas);
   return {

@@ -1,5 +1,5 @@
 import { html, type Html } from "./html.ts";
-import type { Answer, Media, OpenApiDocument, Operation, Parameter, Reference } from "./openapi-document.ts";
+import type { Answer, Media, OpenApiDocument, Operation, Parameter, Reference, Tag } from "./openapi-document.ts";
 import type { JsonSchema } from "./openapi-schema.ts";
 import { fieldsTable, parametersTable, type Resolve } from "./reference-fields.ts";
 import { codeBlock, jsonBlock, prose, spans } from "./reference-prose.ts";
@@ -101,13 +101,17 @@ function slug(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
 }
 
+function titleOf(tag: Tag): string {
+  return tag["x-displayName"] ?? tag.name;
+}
+
 function contents(document: Shown): Html {
   const located = operationsOf(document);
   const groups = document.tags.map((tag) => {
     const members = located.filter(({ operation }) => operation.tags.includes(tag.name));
     const events = members.length > 0 ? [] : Object.keys(document.webhooks);
     return html`<li>
-      <a class="group" href="#tag-${slug(tag.name)}">${document.say(tag.name)}</a>
+      <a class="group" href="#tag-${slug(tag.name)}">${titleOf(tag)}</a>
       <ul>
         ${members.map(
           ({ method, operation }) =>
@@ -158,7 +162,7 @@ function tagSections(document: Shown): Html[] {
     const members = located.filter(({ operation }) => operation.tags.includes(tag.name));
     if (members.length === 0) return [];
     return html`<section id="tag-${slug(tag.name)}">
-      <h2>${document.say(tag.name)}</h2>
+      <h2>${titleOf(tag)}</h2>
       ${prose(tag.description)} ${members.map((member) => operationArticle(member, document))}
     </section> `;
   });
@@ -291,7 +295,7 @@ function webhookSection(document: Shown): Html | null {
   const resolve = resolverOf(document);
   const headers = (deliveries[0]?.[1].post.parameters ?? []).map((one) => parameterOf(one, document));
   return html`<section id="tag-${slug(tag.name)}">
-    <h2>${document.say(tag.name)}</h2>
+    <h2>${titleOf(tag)}</h2>
     ${prose(tag.description)}
     <h4>${document.say("Headers of every delivery")}</h4>
     ${parametersTable(headers, resolve)}

@@ -1,5 +1,6 @@
 /** French of what this area publishes in a product's document. */
 export const webhooksFrench: Readonly<Record<string, string>> = {
+  Webhooks: "Webhooks",
   "Register a signed webhook": "Enregistrer un webhook signé",
   "Every delivery carries `X-Secufile-Signature` and the Standard Webhooks headers. The secret is shown once, here.":
     "Chaque livraison porte `X-Secufile-Signature` et les en-têtes de Standard Webhooks. Le secret est montré une seule fois, ici.",

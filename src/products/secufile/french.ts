@@ -1,6 +1,9 @@
 /** French of what this product publishes, by the English text. A test holds that nothing is missing or left over. */
 export const secufileFrench: Readonly<Record<string, string>> = {
   "SecuFile API": "API SecuFile",
+  Documents: "Documents",
+  Signatures: "Signatures",
+  Keys: "Clés",
   "Documents that you encrypt before they leave you: kept, shown to whom you allow, told about by signed webhooks.":
     "Des documents que vous chiffrez avant qu'ils ne vous quittent : conservés, montrés à qui vous l'autorisez, annoncés par des webhooks signés.",
   "Documents that you encrypt before they leave you: kept, shown to whom you allow, told about by signed webhooks. Every route answers under `/v1/secufile/…` and under `/v1/…`. A key of the built-in key service lets the server unwrap data keys; a key that you keep elsewhere does not.":
@@ -18,7 +21,6 @@ export const secufileFrench: Readonly<Record<string, string>> = {
     "Le serveur récupère le chiffré à l'adresse `ciphertext_url` en arrière-plan, ou le reçoit par `PUT …/content`. Il ne voit jamais le clair. Avec `signers`, le jeton doit aussi porter `signatures:create`.",
   "The document was taken.": "Le document est pris en charge.",
   "List documents": "Lister les documents",
-  "The bucket.": "Le compartiment.",
   "The status.": "Le statut.",
   "The id.": "L'identifiant.",
   "Exact file name.": "Nom de fichier exact.",

@@ -1,6 +1,9 @@
 /** French of what this product publishes, by the English text. A test holds that nothing is missing or left over. */
 export const ssksFrench: Readonly<Record<string, string>> = {
   "SSKS API": "API SSKS",
+  "Two-man-rule": "2-man-rule",
+  Password: "Mot de passe",
+  Applications: "Applications",
   "Encrypted identities of your users, given back to who proves to have a factor (two-man-rule) or a password.":
     "Les identités chiffrées de vos utilisateurs, rendues à qui prouve détenir un facteur (2-man-rule) ou un mot de passe.",
   "Encrypted identities of your users, given back to who proves to have a factor (two-man-rule) or a password. The server is never handed what opens them. Point `ssks` clients at this origin: the paths of their contract are at its root.":
@@ -20,6 +23,8 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "The challenge goes to the user by mail or text message, and is in no answer. It is good for six hours, once, and for five tries. A new session ends the one before of the same user and factor.":
     "Le challenge parvient à l'utilisateur par courriel ou SMS, et ne figure dans aucune réponse. Il vaut six heures, une fois, et pour cinq essais. Une nouvelle session met fin à la précédente du même utilisateur et facteur.",
   "The session.": "La session.",
+  "There is no such application, or the key is not one of its own":
+    "Cette application n'existe pas, ou la clé n'est pas l'une des siennes",
   "There is no such user": "Cet utilisateur n'existe pas",
   "The text messages of the month are used up": "Les SMS du mois sont épuisés",
   "Not in the environment of this application": "Pas dans l'environnement de cette application",
@@ -109,7 +114,6 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Nothing is stored under a password for this user": "Rien n'est conservé sous mot de passe pour cet utilisateur",
   "Nothing is stored under this password": "Rien n'est conservé sous ce mot de passe",
   "Public keys of factor tokens": "Clés publiques des jetons de facteur",
-  "A JSON Web Key Set (RFC 7517).": "Un jeu de clés JSON (RFC 7517).",
   "`EM`: a mail address. `SMS`: a telephone number.":
     "`EM` : une adresse électronique. `SMS` : un numéro de téléphone.",
   "Mail address, or telephone number in international form without separators. Only a keyed hash of it is kept.":
