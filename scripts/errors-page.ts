@@ -8,6 +8,7 @@ import { platformErrors } from "../src/platform/errors/platform-errors.ts";
 import { httpFrench } from "../src/platform/http/french.ts";
 import type { Language } from "../src/platform/http/language.ts";
 import type { FrenchTable } from "../src/platform/http/openapi-french.ts";
+import { typeset } from "../src/platform/http/typeset.ts";
 
 const ROOT = new URL("../", import.meta.url);
 export const ERRORS_PAGES: Readonly<Record<Language, URL>> = {
@@ -68,6 +69,10 @@ function isErrorTable(value: unknown): value is ErrorTable {
   return rows.length > 0 && rows.every((row) => isObject(row) && "wire" in row && "status" in row);
 }
 
+function isFrenchTable(value: unknown): value is FrenchTable {
+  return isObject(value) && valuesOf(value).every((text) => typeof text === "string");
+}
+
 function valuesOf(value: unknown): readonly unknown[] {
   return isObject(value) ? Object.values(value) : [];
 }
@@ -83,7 +88,8 @@ export async function frenchTitles(areas: Iterable<string>): Promise<ReadonlyMap
     const path = ["platform", "products"].map((folder) => `src/${folder}/${area}/french.ts`);
     const own = path.map((one) => new URL(one, ROOT)).find((url) => existsSync(url));
     const module: unknown = own === undefined ? {} : await import(own.href);
-    titles.set(area, Object.assign({ ...httpFrench }, ...valuesOf(module)));
+    const table = valuesOf(module).find(isFrenchTable) ?? {};
+    titles.set(area, { ...httpFrench, ...table });
   }
   return titles;
 }
@@ -93,7 +99,8 @@ export function errorsPage(
   tables: ReadonlyMap<string, ErrorTable>,
   french: ReadonlyMap<string, FrenchTable> | null = null,
 ): string {
-  const { head, columns, retry } = WORDS[french === null ? "en" : "fr"];
+  const language = french === null ? "en" : "fr";
+  const { head, columns, retry } = WORDS[language];
   const titleOf = (area: string, { title }: ErrorRow): string => {
     const said = french === null ? title : french.get(area)?.[title];
     if (said === undefined) throw new Error(`"${title}" of ${area} has no French: put it into the french.ts there`);
@@ -106,5 +113,5 @@ export function errorsPage(
     );
     return [`## ${area}`, "", columns, "|---|---|---|---|---|", ...rows].join("\n");
   });
-  return `${[head.join("\n"), ...sections].join("\n\n")}\n`;
+  return typeset(language, `${[head.join("\n"), ...sections].join("\n\n")}\n`);
 }

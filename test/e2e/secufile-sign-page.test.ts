@@ -206,12 +206,12 @@ describe("the page behind signature_url", () => {
       own: "<bdi>p…@e….com</bdi> (you), as <bdi>buyer</bdi> <span>– opened",
     },
     fr: {
-      size: "<dt>Taille, chiffré</dt> <dd>20\u202f481 octets</dd>",
-      cipher: "SHA-256, chiffré",
-      plain: "SHA-256, en clair, donné par l’expéditeur",
+      size: "<dt>Taille du fichier chiffré</dt> <dd>20\u202f481 octets</dd>",
+      cipher: "SHA-256 du fichier chiffré",
+      plain: "SHA-256 du fichier en clair, donné par l’expéditeur",
       asks: "Demo organisation</bdi> demande des signatures",
-      other: "<bdi>Ève Ñandú</bdi>, qualité : <bdi>notary</bdi> <span>– en attente",
-      own: "<bdi>p…@e….com</bdi> (vous), qualité : <bdi>buyer</bdi> <span>– a ouvert",
+      other: "<bdi>Ève Ñandú</bdi>, qualité\u00a0: <bdi>notary</bdi> <span>– en attente",
+      own: "<bdi>p…@e….com</bdi> (vous), qualité\u00a0: <bdi>buyer</bdi> <span>– a ouvert",
     },
   };
 

@@ -1,5 +1,6 @@
 import { httpFrench } from "./french.ts";
 import type { OpenApiDocument } from "./openapi-document.ts";
+import { typeset } from "./typeset.ts";
 
 export type FrenchTable = Readonly<Record<string, string>>;
 
@@ -51,13 +52,13 @@ class Phrases {
   }
 
   french(text: string): string {
-    return (
+    const found =
       this.#known(text) ??
       text
         .split("\n\n")
-        .map((paragraph) => this.#paragraph(paragraph))
-        .join("\n\n")
-    );
+        .map((one) => this.#paragraph(one))
+        .join("\n\n");
+    return typeset("fr", found);
   }
 
   #known(text: string): string | null {

@@ -45,7 +45,7 @@ export function referencePage(published: OpenApiDocument, links: ReferenceLinks,
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
-        <title>${info.title} ${say("reference")}</title>
+        <title>${say("{title} reference").replace("{title}", () => info.title)}</title>
         <link rel="stylesheet" href="${links.style}" />
       </head>
       <body>

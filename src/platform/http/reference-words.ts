@@ -1,10 +1,11 @@
 import type { Language } from "./language.ts";
+import { typesetWords } from "./typeset.ts";
 
 /** The page's own words. `say` answers the English for English. */
 export type Say = (english: string) => string;
 
-const FRENCH: Readonly<Record<string, string>> = {
-  reference: "référence",
+const FRENCH: Readonly<Record<string, string>> = typesetWords({
+  "{title} reference": "{title} : référence",
   "Skip to the content": "Aller au contenu",
   Version: "Version",
   Introduction: "Introduction",
@@ -26,12 +27,12 @@ const FRENCH: Readonly<Record<string, string>> = {
   Headers: "En-têtes",
   "Headers of every delivery": "En-têtes de chaque livraison",
   "All codes": "Tous les codes",
-  "A request that fails is answered with": "Une requête qui échoue reçoit",
-  "Programs look at": "Les programmes regardent",
+  "A request that fails is answered with": "Une requête qui échoue reçoit une réponse de type",
+  "Programs look at": "Les programmes se règlent sur",
   required: "obligatoire",
   optional: "facultatif",
   "in some forms": "selon la forme",
-};
+});
 
 /** Parts of the phrases that say types and limits. */
 const PHRASES: readonly (readonly [RegExp, string])[] = [
@@ -42,7 +43,7 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\bcharacter(s?)$/, "caractère$1"],
   [/\bentry$/, "entrée"],
   [/\bentries$/, "entrées"],
-  [/\bmember(s?)$/, "membre$1"],
+  [/\bmember(s?)$/, "champ$1"],
   [/^one line$/, "une ligne"],
   [/^pattern /, "motif "],
   [/^default /, "par défaut "],

@@ -24,18 +24,19 @@ const words: Readonly<Record<MemberLocale, Words>> = {
   },
   fr: {
     invitation: {
-      title: "Vous êtes invité",
+      title: "Vous avez reçu une invitation",
       text: (organisation) =>
-        `Vous êtes invité à rejoindre ${organisation}. Choisissez votre nom et un mot de passe pour accepter.`,
+        `On vous invite à rejoindre ${organisation}. Pour accepter, indiquez votre nom et choisissez un mot de passe.`,
       label: "Accepter l’invitation",
-      footer: "Le lien sert une fois, pendant sept jours. Si vous n’attendez rien, ne faites rien.",
+      footer:
+        "Le lien sert une seule fois, pendant sept jours. Si vous n’attendiez pas cette invitation, ne faites rien.",
     },
     reset: {
       title: "Choisir un nouveau mot de passe",
-      text: (organisation) => `Un nouveau mot de passe a été demandé pour votre compte chez ${organisation}.`,
+      text: (organisation) => `Un nouveau mot de passe a été demandé pour votre compte auprès de ${organisation}.`,
       label: "Choisir un mot de passe",
       footer:
-        "Le lien sert une fois, pendant une heure. Si ce n’était pas vous, ne faites rien : votre mot de passe reste le même.",
+        "Le lien sert une seule fois, pendant une heure. Si la demande ne vient pas de vous, ne faites rien : votre mot de passe reste le même.",
     },
   },
 };
@@ -72,10 +73,10 @@ const disabledWords = {
   },
   fr: {
     title: "Un webhook a été désactivé",
-    text: (id: string) => `Les envois au webhook ${id} n’arrivent pas : plus rien ne lui est envoyé.`,
-    gone: "Motif : le récepteur a répondu 410 et ne veut plus d’envois.",
-    failing: "Motif : depuis cinq jours, tous les envois ont échoué.",
-    footer: "Réactivez-le dès que son récepteur répond. Ce qui n’a pas été remis peut être renvoyé.",
+    text: (id: string) => `Les livraisons au webhook ${id} n’arrivent pas : plus rien ne lui est envoyé.`,
+    gone: "Motif : le récepteur a répondu 410 et ne veut plus de livraisons.",
+    failing: "Motif : depuis cinq jours, toutes les livraisons ont échoué.",
+    footer: "Réactivez-le dès que son récepteur répond de nouveau. Ce qui n’a pas été livré peut être renvoyé.",
   },
 } as const;
 

@@ -1,3 +1,4 @@
+import { typesetWords } from "../http/typeset.ts";
 import type { MemberLocale } from "./member.ts";
 
 type Words = Readonly<
@@ -56,11 +57,11 @@ export const pageWords: Readonly<Record<MemberLocale, Words>> = {
     busyTitle: "Try again in a moment",
     busyText: "Too many people are signing in just now.",
   },
-  fr: {
+  fr: typesetWords({
     inviteTitle: "Accepter l’invitation",
-    inviteText: "Vous êtes invité à rejoindre",
+    inviteText: "On vous invite à rejoindre",
     resetTitle: "Choisir un nouveau mot de passe",
-    resetText: "Toutes les sessions prennent fin. Les codes à usage unique, s’ils servent, restent demandés.",
+    resetText: "Toutes les sessions prendront fin. Les codes à usage unique, si vous en utilisez, resteront exigés.",
     address: "Adresse",
     name: "Votre nom",
     password: "Mot de passe",
@@ -70,16 +71,16 @@ export const pageWords: Readonly<Record<MemberLocale, Words>> = {
     acceptedTitle: "Bienvenue",
     acceptedText: "Votre compte est créé. Vous pouvez maintenant vous connecter.",
     savedTitle: "Le mot de passe est enregistré",
-    savedText: "Vous pouvez maintenant vous connecter avec lui.",
+    savedText: "Vous pouvez maintenant l’utiliser pour vous connecter.",
     overTitle: "Ce lien ne fonctionne plus",
-    overText: "Il a servi, ou son délai est passé. Demandez-en un autre.",
-    refusedTitle: "Non accepté",
-    refusedText: "Le formulaire vient d’une autre page, ou ne peut être lu. Rouvrez le lien du courriel.",
-    nameWrong: "Donnez votre nom, en texte simple.",
-    passwordWrong: "Ce mot de passe ne convient pas : 12 à 256 caractères, et pas votre adresse.",
+    overText: "Il a déjà servi, ou son délai est passé. Demandez-en un autre.",
+    refusedTitle: "Ce formulaire n’a pas été accepté",
+    refusedText: "Il vient d’une autre page, ou il est illisible. Rouvrez le lien reçu par courriel.",
+    nameWrong: "Indiquez votre nom, en texte simple.",
+    passwordWrong: "Ce mot de passe ne convient pas : il faut 12 à 256 caractères, et autre chose que votre adresse.",
     guessableWrong:
-      "Ce mot de passe est de ceux que l’on essaie d’abord : beaucoup s’en servent, ou il n’est guère plus que votre adresse ou le nom de l’organisation.",
+      "Ce mot de passe est de ceux que l’on essaie d’abord : beaucoup de gens s’en servent, ou il n’est guère plus que votre adresse ou le nom de l’organisation.",
     busyTitle: "Réessayez dans un instant",
     busyText: "Trop de personnes se connectent en ce moment.",
-  },
+  }),
 };

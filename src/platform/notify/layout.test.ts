@@ -1,25 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { mailLayout, typeset } from "./layout.ts";
+import { mailLayout } from "./layout.ts";
 
 const NB = "\u00a0";
-const NARROW = "\u202f";
-
-test("French sets spaces that do not break, and leaves addresses alone", () => {
-  const cases: readonly (readonly [string, string])[] = [
-    ["Attention : lisez ceci !", `Attention${NB}: lisez ceci${NARROW}!`],
-    ["Prêt? Oui; non!", `Prêt${NARROW}? Oui${NARROW}; non${NARROW}!`],
-    ["Le document « contrat » : signé", `Le document «${NB}contrat${NB}»${NB}: signé`],
-    ["Vraiment ?!", `Vraiment${NARROW}?!`],
-    ["https://x.test/a?b=c:d;e! puis : fin", `https://x.test/a?b=c:d;e! puis${NB}: fin`],
-    ["à 10:30, écrivez à a@b.test", "à 10:30, écrivez à a@b.test"],
-  ];
-  for (const [plain, set] of cases) {
-    assert.equal(typeset("fr", plain), set);
-    assert.equal(typeset("fr", set), set, "a second time changes nothing");
-    assert.equal(typeset("en", plain), plain);
-  }
-});
 
 test("both forms of a mail say the same, with the address in full, and load nothing", () => {
   const url = "https://docs.example.org/sign/abc?x=1&y=2";

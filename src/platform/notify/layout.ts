@@ -1,4 +1,5 @@
 import { html, type Html } from "../http/html.ts";
+import { typeset } from "../http/typeset.ts";
 
 export type MailLocale = "en" | "fr";
 
@@ -8,31 +9,6 @@ export type MailParts = {
   readonly action?: { readonly label: string; readonly url: string };
   readonly footer?: string;
 };
-
-const NO_BREAK_SPACE = "\u00a0";
-const NARROW_NO_BREAK_SPACE = "\u202f";
-/** Words that are left as they are: addresses, where a colon or a question mark is no punctuation. */
-const VERBATIM = /(\b[a-z][a-z0-9+.-]*:\/\/\S+|\bmailto:\S+|\S+@\S+)/i;
-
-/**
- * French sets a space that does not break before : and inside « », and a narrow one before ; ! ?. A blank that stands
- * there already is replaced; addresses stay as they are.
- */
-export function typeset(locale: MailLocale, text: string): string {
-  if (locale !== "fr") return text;
-  return text
-    .split(VERBATIM)
-    .map((part, index) => (index % 2 === 1 ? part : frenchSpaces(part)))
-    .join("");
-}
-
-function frenchSpaces(text: string): string {
-  return text
-    .replaceAll(/(?<=[\p{L}\p{N})\]»’"%])[ \u00a0\u202f]*([;!?]+)(?=$|[\s)»])/gu, `${NARROW_NO_BREAK_SPACE}$1`)
-    .replaceAll(/(?<=[\p{L}\p{N})\]»’"%])[ \u00a0\u202f]*:(?=$|\s)/gu, `${NO_BREAK_SPACE}:`)
-    .replaceAll(/«[ \u00a0\u202f]*/g, `«${NO_BREAK_SPACE}`)
-    .replaceAll(/[ \u00a0\u202f]*»/g, `${NO_BREAK_SPACE}»`);
-}
 
 /**
  * A plain mail in both forms. It loads nothing from anywhere, leaves its colours to the reader's programme, bright or

@@ -2,7 +2,7 @@ import { pageOf, positionOf } from "../db/paging.ts";
 import { platformError } from "../errors/platform-errors.ts";
 import type { JobRun } from "../jobs/jobs.ts";
 import type { Call, Services } from "../product.ts";
-import { mailLayout, typeset, type MailLocale } from "./layout.ts";
+import { mailLayout, type MailLocale } from "./layout.ts";
 import { enqueueMail, enqueueSms } from "./notify.ts";
 import { viewOf, type ListNotificationsQuery, type NotificationView, type TestRequest } from "./schema.ts";
 import { deleteOldNotifications, findNotification, findOwnerOf, listNotifications as listRows } from "./store.ts";
@@ -51,7 +51,7 @@ function testWords(locale: MailLocale): { title: string; paragraph: string } {
   return locale === "fr"
     ? {
         title: "Essai de Tabellion",
-        paragraph: typeset("fr", "Ceci est un essai : l'envoi fonctionne. Il n'y a rien à faire."),
+        paragraph: "Ceci est un essai : l'envoi fonctionne. Il n'y a rien à faire.",
       }
     : { title: "Test of Tabellion", paragraph: "This is a test: sending works. There is nothing to do." };
 }

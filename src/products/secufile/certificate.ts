@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { typeset, typesetWords } from "../../platform/http/typeset.ts";
 import type { EvidenceBundle } from "./evidence.ts";
 import type { SignatureStatus, SignerState } from "./signature.ts";
 
@@ -83,15 +84,16 @@ const words = {
     attached: "The records with their signatures are attached to this file as evidence.json.",
     none: "none",
     sentTo: "sent to",
+    channels: { mail: "mail", sms: "text message" },
     state: "State",
     bytes: "bytes",
   },
-  fr: {
+  fr: typesetWords({
     title: "Certificat de signature",
     document: "Document",
     documentId: "Identifiant du document",
     file: "Nom du fichier",
-    size: "Taille, chiffré",
+    size: "Taille du fichier chiffré",
     cipher: "SHA-256 du fichier chiffré",
     plain: "SHA-256 du fichier en clair, donné par l’expéditeur",
     request: "Demande",
@@ -122,12 +124,14 @@ const words = {
     attached: "Les enregistrements et leurs signatures sont joints à ce fichier sous le nom evidence.json.",
     none: "aucun",
     sentTo: "envoyé à",
+    channels: { mail: "courriel", sms: "SMS" },
     state: "État",
     bytes: "octets",
-  },
+  }),
 } as const;
 
-const statusWords: Readonly<Record<Locale, Readonly<Record<SignatureStatus | SignerState, string>>>> = {
+/** French words of a request are feminine; those of a signer do not tell whether it is a woman or a man. */
+const statusWords: Readonly<Record<Locale, Readonly<Record<SignatureStatus, string>>>> = {
   en: {
     pending: "pending",
     viewed: "viewed",
@@ -136,10 +140,6 @@ const statusWords: Readonly<Record<Locale, Readonly<Record<SignatureStatus | Sig
     declined: "declined",
     expired: "expired",
     cancelled: "cancelled",
-    waiting: "waiting",
-    invited: "invited",
-    signed: "signed",
-    delegated: "delegated",
   },
   fr: {
     pending: "en attente",
@@ -149,10 +149,25 @@ const statusWords: Readonly<Record<Locale, Readonly<Record<SignatureStatus | Sig
     declined: "refusée",
     expired: "expirée",
     cancelled: "annulée",
+  },
+};
+
+const stateWords: Readonly<Record<Locale, Readonly<Record<SignerState, string>>>> = {
+  en: {
+    waiting: "waiting",
+    invited: "invited",
+    viewed: "viewed",
+    signed: "signed",
+    declined: "declined",
+    delegated: "delegated",
+  },
+  fr: {
     waiting: "en attente",
-    invited: "invité",
-    signed: "signé",
-    delegated: "délégué",
+    invited: "a reçu la demande",
+    viewed: "a ouvert la demande",
+    signed: "a signé",
+    declined: "a refusé",
+    delegated: "a désigné une autre personne",
   },
 };
 
@@ -168,7 +183,7 @@ const shownRecord = z.object({
   user_agent: z.string(),
   proof: z.object({
     mail: z.object({ opened_at: z.string().nullable() }),
-    code: z.object({ channel: z.string(), sent_to: z.string(), confirmed_at: z.string() }).nullable(),
+    code: z.object({ channel: z.enum(["mail", "sms"]), sent_to: z.string(), confirmed_at: z.string() }).nullable(),
   }),
 });
 type Shown = z.output<typeof shownRecord>;
@@ -252,9 +267,9 @@ function signerSection(
   const known: Field[] = [
     { label: text.address, value: signer.email },
     { label: text.role, value: signer.role },
-    { label: text.state, value: statusWords[row.locale][signer.state] },
+    { label: text.state, value: stateWords[row.locale][signer.state] },
   ];
-  const title = `${text.signer}${row.locale === "fr" ? " " : ""}: ${recorded?.shown.typed_name ?? signer.name ?? signer.email}`;
+  const title = `${typeset(row.locale, `${text.signer}:`)} ${recorded?.shown.typed_name ?? signer.name ?? signer.email}`;
   if (recorded === undefined) return { title, fields: known };
   const { record, shown } = recorded;
   const { code, mail } = shown.proof;
@@ -270,7 +285,9 @@ function signerSection(
       {
         label: text.code,
         value:
-          code === null ? text.none : `${code.channel}, ${text.sentTo} ${code.sent_to}, ${instant(code.confirmed_at)}`,
+          code === null
+            ? text.none
+            : `${text.channels[code.channel]}, ${text.sentTo} ${code.sent_to}, ${instant(code.confirmed_at)}`,
       },
       { label: text.consent, value: `${shown.consent.text} (${shown.consent.version})` },
       { label: text.key, value: record.key_id, isCode: true },

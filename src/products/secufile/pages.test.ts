@@ -100,7 +100,7 @@ describe("the page of a signature request", () => {
     const early = own(FACTS, { isDue: false });
     for (const [locale, said] of [
       ["en", /not your turn yet[\s\S]*link is good[\s\S]*later/],
-      ["fr", /pas encore votre tour[\s\S]*lien est bon[\s\S]*plus tard/],
+      ["fr", /pas encore votre tour[\s\S]*lien est valable[\s\S]*plus tard/],
     ] as const) {
       assert.equal(renderSignPage(early, locale).status, 409);
       assert.match(pageOf(early, locale), said);

@@ -6,6 +6,7 @@ import type { RawAnswer } from "../../platform/http/route.ts";
 import type { ByteRange } from "./byte-range.ts";
 import { consentTexts, type Locale } from "./consent.ts";
 import { SIGN_STYLE } from "./sign-style.ts";
+import { shownTime } from "./sign-time.ts";
 import type { Notice, SignerView, SignFacts, SignPage, Typed } from "./sign-view.ts";
 import { signWords } from "./sign-words.ts";
 import { codeChannel, isOpenStatus, maskEmail } from "./signature.ts";
@@ -148,7 +149,7 @@ function drawSigned({ facts, signer, evidenceId }: SignerPage, locale: Locale): 
         <dt>${words.document}</dt>
         <dd><bdi>${withoutUnseen(facts.filename)}</bdi></dd>
         <dt>${words.at}</dt>
-        <dd>${signer.ended_at === null ? "" : instant(signer.ended_at)}</dd>
+        <dd>${signer.ended_at === null ? "" : shownTime(locale, signer.ended_at)}</dd>
         <dt>${words.evidence}</dt>
         <dd><code>${evidenceId}</code></dd>
         <dt>${words.status}</dt>
@@ -183,9 +184,9 @@ function requestOf(facts: SignFacts, locale: Locale): Html {
       ${entry(words.sizeEncrypted, sizeOf(document?.size_bytes ?? null, locale))}
       ${hash(words.hashCipher, document?.sha256 ?? null)} ${hash(words.hashPlain, facts.plaintextSha256)}
       <dt>${words.requested}</dt>
-      <dd>${instant(facts.createdAt)}</dd>
+      <dd>${shownTime(locale, facts.createdAt)}</dd>
       <dt>${words.validUntil}</dt>
-      <dd>${instant(facts.expiresAt)}</dd>
+      <dd>${shownTime(locale, facts.expiresAt)}</dd>
       <dt>${words.status}</dt>
       <dd>${words.statuses[facts.status]}</dd>
     </dl>`;
@@ -207,10 +208,6 @@ function hash(label: string, sha256: Buffer | null): Html | null {
 
 function sizeOf(bytes: string | null, locale: Locale): string | null {
   return bytes === null ? null : `${Number(bytes).toLocaleString(locale)} ${signWords[locale].bytes}`;
-}
-
-function instant(at: Date): string {
-  return `${at.toISOString().slice(0, 16).replace("T", " ")} UTC`;
 }
 
 function messageOf({ message }: SignFacts, locale: Locale): Html | null {

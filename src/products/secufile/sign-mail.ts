@@ -1,4 +1,5 @@
 import type { Locale } from "./consent.ts";
+import { shownTime } from "./sign-time.ts";
 
 /**
  * What a mail says, of facts that show as what they are (`shownText`); the layout of all mails gives it its form. */
@@ -20,11 +21,6 @@ type Invitation = {
   readonly isReminder: boolean;
 };
 
-function dayOf(locale: Locale, at: Date): string {
-  const [date = "", time = ""] = at.toISOString().slice(0, 16).split("T");
-  return locale === "fr" ? `${date.split("-").toReversed().join("/")} à ${time} UTC` : `${date} ${time} UTC`;
-}
-
 /** The mail that carries a signer's own link. */
 export function invitationMail(locale: Locale, facts: Invitation): SignMail {
   const { url, sender, filename, role, message } = facts;
@@ -35,7 +31,7 @@ export function invitationMail(locale: Locale, facts: Invitation): SignMail {
       paragraphs: [
         `${sender} vous demande de signer « ${filename} » en tant que : ${role}.`,
         ...(message === null ? [] : [`Message de l’expéditeur :\n${message}`]),
-        `Ce lien vous est personnel : ne le transmettez à personne. Il est valable jusqu’au ${dayOf(locale, facts.expiresAt)}, ou jusqu’à l’envoi d’un lien plus récent.`,
+        `Ce lien vous est personnel : ne le transmettez à personne. Il est valable jusqu’au ${shownTime(locale, facts.expiresAt)}, ou jusqu’à l’envoi d’un lien plus récent.`,
       ],
       action: { label: "Ouvrir la demande", url },
       footer: "Si vous n’attendiez pas cette demande, vous pouvez ignorer ce message.",
@@ -47,7 +43,7 @@ export function invitationMail(locale: Locale, facts: Invitation): SignMail {
     paragraphs: [
       `${sender} asks you to sign “${filename}” as: ${role}.`,
       ...(message === null ? [] : [`Message from the sender:\n${message}`]),
-      `This link is your own; pass it on to nobody. It works until ${dayOf(locale, facts.expiresAt)}, or until a newer link is sent.`,
+      `This link is your own; pass it on to nobody. It works until ${shownTime(locale, facts.expiresAt)}, or until a newer link is sent.`,
     ],
     action: { label: "Open the request", url },
     footer: "If you did not expect this request, you can ignore this message.",
@@ -69,7 +65,7 @@ export function completionMail(locale: Locale, facts: Ending): SignMail {
       subject: `Signé par tous : ${filename}`,
       title: "Tous les signataires ont signé",
       paragraphs: [
-        `« ${filename} » est signé par tous, comme ${sender} l’avait demandé.`,
+        `« ${filename} » a été signé par tous, comme ${sender} l’avait demandé.`,
         ...(id === null ? [] : [`Votre signature est enregistrée. Identifiant de preuve : ${id}`]),
         "Le dernier lien que vous avez reçu continue de l’afficher. Vous n’avez plus rien à faire.",
       ],

@@ -1,3 +1,4 @@
+import { typesetWords } from "../../platform/http/typeset.ts";
 import type { Locale } from "./consent.ts";
 import type { Notice } from "./sign-view.ts";
 import type { SignatureStatus, SignerState } from "./signature.ts";
@@ -175,10 +176,10 @@ const fr: Words = {
   asks: "demande des signatures sur ce document.",
   document: "Document",
   state: "Contenu",
-  sizeEncrypted: "Taille, chiffré",
+  sizeEncrypted: "Taille du fichier chiffré",
   bytes: "octets",
-  hashCipher: "SHA-256, chiffré",
-  hashPlain: "SHA-256, en clair, donné par l’expéditeur",
+  hashCipher: "SHA-256 du fichier chiffré",
+  hashPlain: "SHA-256 du fichier en clair, donné par l’expéditeur",
   requested: "Demandée le",
   validUntil: "Valable jusqu’au",
   message: "Message de l’expéditeur",
@@ -188,11 +189,11 @@ const fr: Words = {
   status: "État",
   askTitle: "Recevoir votre lien personnel",
   askText:
-    "Saisissez l’adresse électronique à laquelle on vous a demandé de signer. Si elle figure sur la liste et que c’est son tour, un lien y est envoyé.",
+    "Saisissez l’adresse électronique à laquelle la demande vous a été adressée. Si elle figure sur la liste et que c’est votre tour, un lien y sera envoyé.",
   email: "Adresse électronique",
   send: "Envoyer mon lien",
   openText:
-    "Rien n’est enregistré avant que vous n’appuyiez sur le bouton ; l’expéditeur voit alors que vous avez ouvert la demande.",
+    "Rien n’est enregistré avant que vous n’appuyiez sur le bouton ; l’expéditeur verra alors que vous avez ouvert la demande.",
   open: "Afficher la demande",
   signTitle: "Signer",
   name: "Votre nom complet",
@@ -222,21 +223,22 @@ const fr: Words = {
   delegatedText: "Cette personne est sollicitée à votre place.",
   notTurnTitle: "Ce n’est pas encore votre tour",
   notTurn:
-    "D’autres personnes doivent signer avant vous. Votre lien est bon : gardez-le et rouvrez-le plus tard. Si un message vous apporte alors un lien plus récent, utilisez ce dernier.",
-  waitsForContent: "Le document chiffré n’est pas encore arrivé sur ce serveur ; la signature commence ensuite.",
+    "D’autres personnes doivent signer avant vous. Votre lien est valable : gardez-le et rouvrez-le plus tard. Si vous recevez entre-temps un lien plus récent par courriel, utilisez ce dernier.",
+  waitsForContent: "Le document chiffré n’est pas encore arrivé sur ce serveur ; vous pourrez signer dès qu’il y sera.",
   nothingTitle: "Ce lien ne mène nulle part",
   nothingText:
-    "Il est incomplet, ou n’a été donné à personne. Demandez-en un nouveau à la personne qui vous l’a envoyé.",
+    "Il est incomplet, ou n’a jamais été attribué à personne. Demandez-en un nouveau à la personne qui vous l’a envoyé.",
   refusedTitle: "Ce formulaire n’a pas été accepté",
-  refusedText: "Il vient d’un autre site, ou il est endommagé. Rouvrez le lien de votre message.",
+  refusedText: "Il vient d’un autre site, ou il est endommagé. Rouvrez le lien reçu par courriel.",
   limitedTitle: "Trop de tentatives",
   limitedText: "Veuillez patienter avant de réessayer. Minutes :",
   endedTitle: "Cette demande est close",
-  replaced: "Un lien plus récent vous a été envoyé. Utilisez celui du dernier message.",
+  replaced: "Un lien plus récent vous a été envoyé. Utilisez celui du dernier courriel.",
   ended: {
     completed: "Tous les signataires ont signé.",
     declined: "Un signataire a refusé ; plus personne ne peut signer.",
-    expired: "Le délai est passé ; plus personne ne peut signer. Demandez une nouvelle demande à l’expéditeur.",
+    expired:
+      "Le délai est passé ; plus personne ne peut signer. Adressez-vous à l’expéditeur pour en obtenir une nouvelle.",
     cancelled: "L’expéditeur l’a annulée, ou le document n’existe plus ; plus personne ne peut signer.",
   },
   content: {
@@ -247,7 +249,7 @@ const fr: Words = {
   },
   states: {
     waiting: "en attente",
-    invited: "sollicité",
+    invited: "a reçu la demande",
     viewed: "a ouvert",
     signed: "a signé",
     declined: "a refusé",
@@ -263,9 +265,9 @@ const fr: Words = {
     cancelled: "Annulée",
   },
   notices: {
-    link_sent: "Si cette adresse figure sur la liste et que c’est son tour, un lien lui est envoyé.",
+    link_sent: "Si cette adresse figure sur la liste et que c’est votre tour, un lien y est envoyé.",
     code_sent: "Un code vous est envoyé.",
-    code_wrong: "Ce code est faux. Veuillez le relire.",
+    code_wrong: "Ce code est incorrect. Veuillez le vérifier.",
     code_over:
       "Il n’y a pas de code valable : il est trop ancien, a été essayé trop souvent, ou aucun n’a été envoyé. Demandez-en un nouveau.",
     code_limited: "Aucun autre code ne peut être envoyé pour le moment. Réessayez plus tard.",
@@ -278,4 +280,4 @@ const fr: Words = {
   },
 };
 
-export const signWords: Readonly<Record<Locale, Words>> = { en, fr };
+export const signWords: Readonly<Record<Locale, Words>> = { en, fr: typesetWords(fr) };

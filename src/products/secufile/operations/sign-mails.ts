@@ -1,7 +1,8 @@
 import type { Tx } from "../../../platform/db/tx.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
 import { TenantShreddedError, type TenantKeys } from "../../../platform/keys/keyring.ts";
-import { mailLayout, typeset } from "../../../platform/notify/layout.ts";
+import { typeset } from "../../../platform/http/typeset.ts";
+import { mailLayout } from "../../../platform/notify/layout.ts";
 import { enqueueMail } from "../../../platform/notify/notify.ts";
 import type { Services } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
