@@ -27,7 +27,7 @@ export const administrationFrench: Readonly<Record<string, string>> = {
     "Détruire une organisation : ses clés sont détruites, de sorte que plus rien d'elle ne puisse être lu",
   "Shredded.": "L'organisation est détruite.",
   "Seal with a new key from now on; what was sealed before still opens":
-    "Sceller désormais avec une nouvelle clé ; ce qui a été scellé avant s'ouvre toujours",
+    "Sceller désormais avec une nouvelle clé ; ce qui a été scellé auparavant s'ouvre toujours",
   "The new generation.": "La nouvelle génération.",
   "Give an organisation a token for secufile": "Donner à une organisation un jeton pour secufile",
   "Give an organisation a token for ssks": "Donner à une organisation un jeton pour ssks",
@@ -35,12 +35,12 @@ export const administrationFrench: Readonly<Record<string, string>> = {
   "Sign the checkpoints of all audit logs with a new key from now on":
     "Signer désormais les points de contrôle de tous les journaux d'audit avec une nouvelle clé",
   "What was signed before verifies by the old key, which stays published with the time in which it signed.":
-    "Ce qui a été signé avant se vérifie avec l'ancienne clé, qui reste publiée avec la période pendant laquelle elle a signé.",
+    "Ce qui a été signé auparavant se vérifie avec l'ancienne clé, qui reste publiée avec la période pendant laquelle elle a signé.",
   "The new key.": "La nouvelle clé.",
   "Sign evidence of signatures with a new key from now on":
     "Signer désormais les preuves de signature avec une nouvelle clé",
   "Evidence of before verifies by the old key, which stays published.":
-    "Les preuves d'avant se vérifient avec l'ancienne clé, qui reste publiée.",
+    "Les preuves antérieures se vérifient avec l'ancienne clé, qui reste publiée.",
   "Id of the new key.": "Identifiant de la nouvelle clé.",
   "How long the key of before signs beside the new one; 0 where it is no longer to be trusted.":
     "Combien de temps l'ancienne clé signe à côté de la nouvelle ; 0 si l'on ne doit plus s'y fier.",

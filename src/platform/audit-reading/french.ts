@@ -81,14 +81,14 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
   "Size of the organisation's checkpoint.": "Taille du point de contrôle de l'organisation.",
   "No checkpoint of that size was signed": "Aucun point de contrôle de cette taille n'a été signé",
   "The checkpoint has no place in the log above yet":
-    "Le point de contrôle n'a pas encore de place dans le journal qui le surplombe",
+    "Le point de contrôle n'a pas encore de place dans le journal de niveau supérieur",
   "C2SP tlog-tiles: each behind its length in two bytes. An entry is the SHA-256 of a record's salt and canonical text.":
     "tlog-tiles (C2SP) : chacune précédée de sa longueur sur deux octets. Une entrée est le SHA-256 du sel et du texte canonique d'un enregistrement.",
   "An entry bundle.": "Un lot d'entrées.",
   "Verifier keys of the audit log and of the log above it":
-    "Clés de vérification du journal d'audit et du journal qui le surplombe",
+    "Clés de vérification du journal d'audit et du journal de niveau supérieur",
   "Verifier keys of the audit log and of the log above it.":
-    "Clés de vérification du journal d'audit et du journal qui le surplombe.",
+    "Clés de vérification du journal d'audit et du journal de niveau supérieur.",
   "Keys of C2SP signed-note.": "Des clés au format signed-note (C2SP).",
   "Send the audit log to a SIEM as it grows": "Envoyer le journal d'audit à un SIEM au fil de l'eau",
   "Every record is sent at least once and in order; its `index` tells a receiver what it has already. `webhook`: signed batches of JSON, with the signatures of every other webhook. `syslog_tls`: RFC 5424 over TLS with octet counting.":

@@ -4,9 +4,9 @@ export const httpFrench: Readonly<Record<string, string>> = {
   "**Paths.** Each operation is published under one path. Some answer under older spellings too: those are listed as `x-aliases` and do the same.":
     "**Chemins.** Chaque opération est publiée sous un seul chemin. Certaines répondent aussi sous d'anciennes graphies : elles sont indiquées par `x-aliases` et font la même chose.",
   "**Failures** are problem details (RFC 9457) with a `code` for programs. A path that does not exist answers 404 `not_found`, another method than the ones listed 405 `method_not_allowed`.":
-    "**Les échecs** sont décrits selon la RFC 9457, avec un `code` destiné aux programmes. Un chemin inexistant répond 404 `not_found`, une autre méthode que celles indiquées 405 `method_not_allowed`.",
+    "**Les échecs** sont décrits selon la RFC 9457, avec un `code` destiné aux programmes. Un chemin inexistant reçoit 404 `not_found` ; une méthode autre que celles indiquées, 405 `method_not_allowed`.",
   "**Input** is checked strictly: members that are not described are refused.":
-    "**Les données reçues** sont contrôlées strictement : tout membre non décrit est refusé.",
+    "**Les données reçues** sont contrôlées strictement : tout champ non décrit est refusé.",
   "**Repeating.** Every POST that takes a token takes an `Idempotency-Key`, so a request whose answer was lost can be sent again.":
     "**Répétition.** Tout POST authentifié par un jeton accepte un en-tête `Idempotency-Key` : une requête dont la réponse s'est perdue peut être renvoyée.",
   "A token in `Authorization: Bearer …` (RFC 6750). What it may do is said by its scopes.":
@@ -19,12 +19,12 @@ export const httpFrench: Readonly<Record<string, string>> = {
   "A UUID (version 4) of your own for this request. When it is sent again with the same key and content within 24 hours, the first answer is given again and nothing is done twice.":
     "Un UUID (version 4) que vous choisissez pour cette requête. Si elle est renvoyée avec la même clé et le même contenu dans les 24 heures, la première réponse est redonnée et rien n'est fait deux fois.",
   "One range of bytes, `bytes=first-last`, to answer instead of the whole. Anything else is ignored, as RFC 9110, section 14.2, has it.":
-    "Une plage d'octets, `bytes=premier-dernier`, à renvoyer au lieu du tout. Toute autre forme est ignorée, comme le prévoit la RFC 9110, section 14.2.",
+    "Une plage d'octets, `bytes=premier-dernier`, à renvoyer au lieu de l'ensemble. Toute autre forme est ignorée, comme le prévoit la RFC 9110, section 14.2.",
   "What is left of the quota of an accepted token: `r` requests, and `t` seconds until it is refilled.":
     "Ce qui reste du quota d'un jeton accepté : `r` requêtes, et `t` secondes avant qu'il ne soit rétabli.",
   "The quota of an accepted token: `q` requests in a window of `w` seconds.":
     "Le quota d'un jeton accepté : `q` requêtes dans une fenêtre de `w` secondes.",
-  "Seconds to wait before the next try.": "Secondes à attendre avant le prochain essai.",
+  "Seconds to wait before the next try.": "Nombre de secondes à attendre avant le prochain essai.",
   "`true` where this is the stored answer of an earlier request with the same `Idempotency-Key`.":
     "`true` s'il s'agit de la réponse conservée d'une requête antérieure portant la même `Idempotency-Key`.",
   "The scheme that is asked for (RFC 9110, section 11.6.1).": "Le schéma demandé (RFC 9110, section 11.6.1).",
@@ -32,25 +32,26 @@ export const httpFrench: Readonly<Record<string, string>> = {
   "What went wrong, the same for every problem of this code.":
     "Ce qui a échoué, identique pour tous les problèmes portant ce code.",
   "The HTTP status, again.": "Le statut HTTP, répété.",
-  "What went wrong this time, for people.": "Ce qui a échoué cette fois, à l'intention d'une personne.",
+  "What went wrong this time, for people.": "Ce qui a échoué cette fois, à l'intention des personnes.",
   "Path of the request.": "Chemin de la requête.",
   "Name of the problem, for programs. New codes may come.":
     "Nom du problème, à l'intention des programmes. De nouveaux codes peuvent apparaître.",
   "Id of the request, to name in a question to us.": "Identifiant de la requête, à indiquer si vous nous interrogez.",
   "The fields that are wrong.": "Les champs erronés.",
-  "Dotted path, for example `signers.0.email`.": "Chemin pointé, par exemple `signers.0.email`.",
+  "Dotted path, for example `signers.0.email`.":
+    "Chemin dont les étapes sont séparées par des points, par exemple `signers.0.email`.",
   "What is wrong with it.": "Ce qui ne va pas.",
   "Why a request failed, as problem details (RFC 9457).": "Pourquoi une requête a échoué (RFC 9457).",
   "When it was made (ISO 8601, UTC).": "Date de création (ISO 8601, UTC).",
-  "A JSON Web Key Set (RFC 7517).": "Un jeu de clés publiques, JSON Web Key Set (RFC 7517).",
+  "A JSON Web Key Set (RFC 7517).": "Un jeu de clés publiques au format JSON Web Key Set (RFC 7517).",
   "The request cannot be read": "La requête est illisible",
   "The body is not valid JSON": "Le corps n'est pas du JSON valide",
-  "A valid token is needed": "Un jeton valide est nécessaire",
+  "A valid token is needed": "Un jeton valable est nécessaire",
   "The token lacks a scope": "Une portée manque au jeton",
-  "Not from this address": "Pas depuis cette adresse",
+  "Not from this address": "Interdit depuis cette adresse",
   "Not found": "Introuvable",
   "Method not allowed": "Méthode non autorisée",
-  "The request head is too large": "La tête de la requête est trop volumineuse",
+  "The request head is too large": "L'en-tête de la requête est trop volumineux",
   "The audit log cannot be written": "Le journal d'audit ne peut être écrit",
   "The request took too long to arrive": "La requête a mis trop de temps à arriver",
   "The body is too large": "Le corps est trop volumineux",
@@ -66,10 +67,10 @@ export const httpFrench: Readonly<Record<string, string>> = {
   "The Idempotency-Key was used for another request": "L'Idempotency-Key a déjà servi à une autre requête",
   Events: "Événements",
   "Id of the event.": "Identifiant de l'événement.",
-  "Unix seconds of this attempt; signed.": "Secondes Unix de cette tentative ; signées.",
+  "Unix seconds of this attempt; signed.": "Heure de cette tentative, en secondes Unix ; signée.",
   "Signatures by Standard Webhooks, parted by spaces.": "Signatures selon Standard Webhooks, séparées par des espaces.",
   "HMAC-SHA256 of the body.": "HMAC-SHA256 du corps.",
-  "Unix seconds of this attempt; not signed.": "Secondes Unix de cette tentative ; non signées.",
+  "Unix seconds of this attempt; not signed.": "Heure de cette tentative, en secondes Unix ; non signée.",
   "The `type` of the body.": "Le `type` du corps.",
   "Id of this delivery.": "Identifiant de cette livraison.",
   "The event. Every attempt carries the same bytes.": "L'événement. Chaque tentative porte les mêmes octets.",

@@ -67,7 +67,7 @@ export const membersFrench: Readonly<Record<string, string>> = {
     "Un mot de passe. Un nouveau mot de passe compte 12 caractères ou plus.",
   "What the member may do.": "Ce que le membre peut faire.",
   "Language of mails.": "Langue des courriels.",
-  "Whether signing in asks for a one-time code.": "Si la connexion demande un code à usage unique.",
+  "Whether signing in asks for a one-time code.": "Indique si la connexion demande un code à usage unique.",
   "When the invitation was accepted (ISO 8601, UTC).": "Date d'acceptation de l'invitation (ISO 8601, UTC).",
   "One-time code of six digits, or a recovery code.": "Code à usage unique de six chiffres, ou code de secours.",
   "Each works once. Shown once.": "Chacun sert une seule fois. Montrés une seule fois.",

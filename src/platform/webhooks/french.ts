@@ -30,9 +30,9 @@ export const webhooksFrench: Readonly<Record<string, string>> = {
   "Send a test event to a webhook": "Envoyer un événement d'essai à un webhook",
   "The event is called `webhook.test`. Once every ten seconds.":
     "L'événement s'appelle `webhook.test`. Une fois toutes les dix secondes.",
-  "The delivery that was begun.": "La livraison commencée.",
+  "The delivery that was begun.": "La livraison engagée.",
   "Webhook is disabled": "Le webhook est désactivé",
-  "Tested a moment ago": "Essayé il y a un instant",
+  "Tested a moment ago": "Un essai vient d'être fait",
   "List the deliveries of a webhook": "Lister les livraisons d'un webhook",
   "Only deliveries in this state.": "Seulement les livraisons dans cet état.",
   "A page of deliveries, the newest first.": "Une page de livraisons, de la plus récente à la plus ancienne.",
@@ -48,7 +48,7 @@ export const webhooksFrench: Readonly<Record<string, string>> = {
     "Le secret, montré seulement dans cette réponse. Clé de l'en-tête de signature : le texte tel quel. Clé de `v1` : le base64 après `whsec_`, ou le texte tel quel s'il n'a pas cette forme.",
   "A note of your own.": "Une note à votre usage.",
   'The events it asks for, or `["*"]` for all.': 'Les événements demandés, ou `["*"]` pour tous.',
-  "Whether events are sent to it.": "Si des événements lui sont envoyés.",
+  "Whether events are sent to it.": "Indique si des événements lui sont envoyés.",
   "`gone`: it answered 410. `failing`: nothing but failures for five days.":
     "`gone` : il a répondu 410. `failing` : rien que des échecs pendant cinq jours.",
   "When it was disabled (ISO 8601, UTC).": "Date de désactivation (ISO 8601, UTC).",
@@ -56,7 +56,7 @@ export const webhooksFrench: Readonly<Record<string, string>> = {
   "Ed25519 key that verifies the `v1a` signatures: `whpk_` and base64.":
     "Clé Ed25519 qui vérifie les signatures `v1a` : `whpk_` suivi de base64.",
   "When the pending secret takes over the signature header (ISO 8601, UTC).":
-    "Date à laquelle le secret en attente prend en charge l'en-tête de signature (ISO 8601, UTC).",
+    "Date à laquelle le secret en attente prend le relais dans l'en-tête de signature (ISO 8601, UTC).",
   "Until when the secret before still signs `v1` (ISO 8601, UTC).":
     "Date jusqu'à laquelle l'ancien secret signe encore `v1` (ISO 8601, UTC).",
   "When it was registered (ISO 8601, UTC).": "Date d'enregistrement (ISO 8601, UTC).",
@@ -68,7 +68,7 @@ export const webhooksFrench: Readonly<Record<string, string>> = {
   "When it was sent (ISO 8601, UTC).": "Date d'envoi (ISO 8601, UTC).",
   "Status of the answer, or null when none came.": "Statut de la réponse, ou null s'il n'en est venu aucune.",
   "Start of what the receiver answered, at most 1 KiB. Untrusted: never show it as HTML.":
-    "Début de la réponse du destinataire, 1 Kio au plus. Non fiable : ne l'affichez jamais comme HTML.",
+    "Début de la réponse du récepteur, 1 Kio au plus. Non fiable : ne l'affichez jamais comme HTML.",
   "The last attempts, the oldest first.": "Les dernières tentatives, de la plus ancienne à la plus récente.",
   "When the signature header changes to the new secret: `now`, an instant, or seconds from now. Default: in 24 hours.":
     "Moment où l'en-tête de signature passe au nouveau secret : `now`, une date, ou un nombre de secondes à partir de maintenant. Par défaut : dans 24 heures.",

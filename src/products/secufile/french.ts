@@ -31,7 +31,7 @@ export const secufileFrench: Readonly<Record<string, string>> = {
   "Document not found": "Document introuvable",
   "Delete a document and its ciphertext": "Supprimer un document et son chiffré",
   "Deleted.": "Supprimé.",
-  "The document is retained": "Le document est sous conservation",
+  "The document is retained": "Le document doit encore être conservé",
   "Ciphertext of a document": "Le chiffré d'un document",
   "Takes `Range`, `If-Range` and `If-None-Match`. The entity tag is the SHA-256 of the ciphertext.":
     "Accepte `Range`, `If-Range` et `If-None-Match`. L'étiquette d'entité est le condensé SHA-256 du chiffré.",
@@ -47,7 +47,7 @@ export const secufileFrench: Readonly<Record<string, string>> = {
     "Pour les documents créés sans `ciphertext_url`. Les mêmes octets renvoyés reçoivent la même réponse que la première fois.",
   "The ciphertext, raw.": "Le chiffré, brut.",
   "The ciphertext is stored.": "Le chiffré est conservé.",
-  "The content broke off": "Le contenu s'est interrompu",
+  "The content broke off": "La réception du contenu s'est interrompue",
   "The content of this document is fetched from its ciphertext_url":
     "Le contenu de ce document est récupéré à son adresse ciphertext_url",
   "The document has its content already": "Le document a déjà son contenu",
@@ -56,7 +56,7 @@ export const secufileFrench: Readonly<Record<string, string>> = {
   "Release a document's data key to a recipient": "Remettre la clé de données d'un document à un destinataire",
   "Works for keys of the built-in key service. Every release is written to the audit log before the key leaves.":
     "Fonctionne pour les clés du service de clés intégré. Chaque remise est inscrite au journal d'audit avant que la clé ne parte.",
-  "The key, readable to the recipient alone.": "La clé, lisible du seul destinataire.",
+  "The key, readable to the recipient alone.": "La clé, lisible par le seul destinataire.",
   "The key is not in the built-in key service": "La clé n'est pas dans le service de clés intégré",
   "Make a key-encryption key in the built-in key service":
     "Créer une clé de chiffrement de clés dans le service de clés intégré",
@@ -74,7 +74,7 @@ export const secufileFrench: Readonly<Record<string, string>> = {
   "The wrapped key, to be given as `wrapped_key`.": "La clé emballée, à donner comme `wrapped_key`.",
   "The ciphertext of a document is stored.": "Le chiffré d'un document est conservé.",
   "The ciphertext of a document could not be fetched or stored.":
-    "Le chiffré d'un document n'a pu être récupéré ou conservé.",
+    "Le chiffré d'un document n'a pas pu être récupéré ou conservé.",
   "32 random bytes, base64. Shown once, kept nowhere.":
     "32 octets aléatoires, en base64. Montrés une seule fois, conservés nulle part.",
   "The same key under `key_wrap`, base64.": "La même clé sous `key_wrap`, en base64.",
@@ -83,13 +83,13 @@ export const secufileFrench: Readonly<Record<string, string>> = {
   "Reference of the key that wraps the data key; `vault://kms/key/<id>` is a key of the built-in service.":
     "Référence de la clé qui emballe la clé de données ; `vault://kms/key/<id>` est une clé du service intégré.",
   "The data key under `key_wrap`, base64.": "La clé de données sous `key_wrap`, en base64.",
-  "Where the signer is reached.": "Où joindre le signataire.",
+  "Where the signer is reached.": "Adresse à laquelle joindre le signataire.",
   "As whom the person signs.": "En quelle qualité la personne signe.",
   "Signers of equal order act in parallel.": "Les signataires de même rang agissent en parallèle.",
   "International format, for a one-time code.": "Format international, pour un code à usage unique.",
   "SHA-256 of the ciphertext, lower-case hex.": "Condensé SHA-256 du chiffré, en hexadécimal minuscule.",
   "Bytes of ciphertext.": "Octets du chiffré.",
-  "No delete before.": "Pas de suppression avant.",
+  "No delete before.": "Pas de suppression avant cette date.",
   "Up to 50 entries of your own, returned as given.": "Jusqu'à 50 entrées à votre usage, rendues telles quelles.",
   "Page for the signers; null without signers.": "Page pour les signataires ; null sans signataires.",
   "The reference to give as `key_wrap` of documents.": "La référence à donner comme `key_wrap` des documents.",
@@ -158,12 +158,13 @@ export const secufileFrench: Readonly<Record<string, string>> = {
   "Seconds until nobody can sign any more.": "Délai, en secondes, après lequel plus personne ne peut signer.",
   "A one-time code on top of the link; `true` is `mail`.":
     "Un code à usage unique en plus du lien ; `true` équivaut à `mail`.",
-  "Whether a signer may name another person instead.": "Si un signataire peut désigner une autre personne à sa place.",
+  "Whether a signer may name another person instead.":
+    "Indique si un signataire peut désigner une autre personne à sa place.",
   "SHA-256 of the document before you encrypted it, lower-case hex; shown to signers and in the evidence.":
     "SHA-256 du document avant son chiffrement, en hexadécimal minuscule ; montré aux signataires et dans la preuve.",
   "Language of mails and certificate.": "Langue des courriels et du certificat.",
   "Days after the request on which those who have not answered are reminded; `[]` for never.":
-    "Nombres de jours après la demande auxquels ceux qui n'ont pas répondu sont relancés ; `[]` pour jamais.",
+    "Nombre de jours après la demande au bout desquels ceux qui n'ont pas répondu sont relancés ; `[]` : aucune relance.",
   "Page for the signers.": "Page pour les signataires.",
   "Who did it; null where nobody of the signers did.": "Qui l'a fait ; null si ce n'est aucun des signataires.",
   "Why it was cancelled, where that was said. Why a signer declined is shown by the API only.":

@@ -9,7 +9,7 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Encrypted identities of your users, given back to who proves to have a factor (two-man-rule) or a password. The server is never handed what opens them. Point `ssks` clients at this origin: the paths of their contract are at its root.":
     "Les identités chiffrées de vos utilisateurs, rendues à qui prouve détenir un facteur (2-man-rule) ou un mot de passe. Le serveur ne reçoit jamais ce qui les ouvre. Dirigez les clients `ssks` vers cette origine : les chemins de leur contrat sont à sa racine.",
   "**The published contract.** Routes outside `/v1` are those of the SSKS contract: they take the headers that each of them names instead of a token, ignore members that are not described, know no `Idempotency-Key`, answer with and without the slash at the end, and word failures as `Failure`.":
-    "**Le contrat publié.** Les routes hors de `/v1` sont celles du contrat SSKS : elles prennent les en-têtes que chacune nomme au lieu d'un jeton, ignorent les membres non décrits, ne connaissent pas `Idempotency-Key`, répondent avec ou sans barre oblique finale, et formulent les échecs selon `Failure`.",
+    "**Le contrat publié.** Les routes hors de `/v1` sont celles du contrat SSKS : elles prennent les en-têtes que chacune nomme au lieu d'un jeton, ignorent les champs non décrits, ne connaissent pas `Idempotency-Key`, répondent avec ou sans barre oblique finale, et formulent les échecs selon `Failure`.",
   "Identities that are given back to who proves to have a factor: a mail address or a telephone.":
     "Les identités rendues à qui prouve détenir un facteur : une adresse électronique ou un téléphone.",
   "Identities that are given back to who knows a password, in slots side by side.":
@@ -21,7 +21,7 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Open a session of a user, and send a challenge where it needs one":
     "Ouvrir une session d'un utilisateur, et envoyer un challenge s'il en faut un",
   "The challenge goes to the user by mail or text message, and is in no answer. It is good for six hours, once, and for five tries. A new session ends the one before of the same user and factor.":
-    "Le challenge parvient à l'utilisateur par courriel ou SMS, et ne figure dans aucune réponse. Il vaut six heures, une fois, et pour cinq essais. Une nouvelle session met fin à la précédente du même utilisateur et facteur.",
+    "Le challenge parvient à l'utilisateur par courriel ou SMS, et ne figure dans aucune réponse. Il est valable six heures, une seule fois, et pour cinq essais. Une nouvelle session met fin à la précédente pour le même utilisateur et le même facteur.",
   "The session.": "La session.",
   "There is no such application, or the key is not one of its own":
     "Cette application n'existe pas, ou la clé n'est pas l'une des siennes",
@@ -30,21 +30,21 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Not in the environment of this application": "Pas dans l'environnement de cette application",
   "Too many attempts": "Trop de tentatives",
   "Whether a session with this factor would need a challenge":
-    "Si une session avec ce facteur demanderait un challenge",
+    "Savoir si une session avec ce facteur demanderait un challenge",
   "Nothing is sent.": "Rien n'est envoyé.",
   "Whether it would.": "La réponse.",
   "Make a user for whom nothing is stored yet": "Créer un utilisateur pour qui rien n'est encore conservé",
   "Again for the same user and factor changes nothing.":
-    "Recommencer pour le même utilisateur et facteur ne change rien.",
+    "Recommencer pour le même utilisateur et le même facteur ne change rien.",
   "The user is there.": "L'utilisateur existe.",
   "Delete a user with sessions and identities": "Supprimer un utilisateur avec ses sessions et ses identités",
   "With `auth_factor`, the user who has that factor alone. What is kept under passwords is not touched.":
     "Avec `auth_factor`, le seul utilisateur ayant ce facteur. Ce qui est conservé sous mot de passe n'est pas touché.",
   "It is gone.": "C'est supprimé.",
-  "How many identities of a user are stored": "Combien d'identités d'un utilisateur sont conservées",
+  "How many identities of a user are stored": "Nombre d'identités conservées pour un utilisateur",
   "The count; 0 for no such user.": "Le nombre ; 0 si l'utilisateur n'existe pas.",
   "How many identities of a user are stored under passwords":
-    "Combien d'identités d'un utilisateur sont conservées sous mot de passe",
+    "Nombre d'identités conservées sous mot de passe pour un utilisateur",
   "Delete all that a user has stored under passwords":
     "Supprimer tout ce qu'un utilisateur a conservé sous mot de passe",
   "Make an application": "Créer une application",
@@ -55,7 +55,7 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Id of the application.": "Identifiant de l'application.",
   "Application not found": "Application introuvable",
   "Change an application": "Modifier une application",
-  "Holds in every process within a second.": "Vaut dans tous les processus en moins d'une seconde.",
+  "Holds in every process within a second.": "Prend effet sur tous les processus en moins d'une seconde.",
   "What is left out stays as it is; `limits` are set as a whole.":
     "Ce qui est omis reste tel quel ; `limits` est remplacé en entier.",
   "Delete an application with all that its users have stored":
@@ -85,9 +85,9 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Prove to have the factor, by the challenge that was sent to it":
     "Prouver que l'on détient le facteur, par le challenge qui lui a été envoyé",
   "The session ends; `new_id` is the one that goes on. The fifth wrong challenge ends it without another.":
-    "La session prend fin ; `new_id` est celle qui continue. Le cinquième challenge faux y met fin sans en ouvrir d'autre.",
+    "La session prend fin ; `new_id` est celle qui continue. Le cinquième challenge incorrect y met fin sans en ouvrir d'autre.",
   "The new session.": "La nouvelle session.",
-  "The challenge or the factor is wrong": "Le challenge ou le facteur est faux",
+  "The challenge or the factor is wrong": "Le challenge ou le facteur est incorrect",
   "There is no such session": "Cette session n'existe pas",
   "Store the identity of the session's user": "Conserver l'identité de l'utilisateur de la session",
   "In place of the one before, whose `id` it keeps.": "À la place de la précédente, dont elle garde l'`id`.",
@@ -118,7 +118,8 @@ export const ssksFrench: Readonly<Record<string, string>> = {
     "`EM` : une adresse électronique. `SMS` : un numéro de téléphone.",
   "Mail address, or telephone number in international form without separators. Only a keyed hash of it is kept.":
     "Adresse électronique, ou numéro de téléphone au format international sans séparateurs. Il n'en est conservé qu'un condensé à clé.",
-  "Whether the session needs the challenge that was sent.": "Si la session demande le challenge qui a été envoyé.",
+  "Whether the session needs the challenge that was sent.":
+    "Indique si la session demande le challenge qui a été envoyé.",
   "Your id of the user, kept in clear.": "Votre identifiant de l'utilisateur, conservé en clair.",
   "A factor of the user.": "Un facteur de l'utilisateur.",
   "A factor of the user; without `type` and `value` it counts as absent.":
@@ -126,17 +127,18 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Deprecated: a factor of type `EM`.": "Obsolète : un facteur de type `EM`.",
   "The key, for `X-SEALD-APIKEY`. Shown once, kept nowhere.":
     "La clé, pour `X-SEALD-APIKEY`. Montrée une seule fois, conservée nulle part.",
-  "What it is, as people call it.": "Ce que c'est, tel qu'on le désigne.",
+  "What it is, as people call it.": "Son nom, tel qu'on l'appelle.",
   "`fake_otp` is taken in `staging` and `test` alone.": "`fake_otp` n'est accepté qu'en `staging` et `test`.",
   "Text messages in a month (UTC).": "SMS par mois (UTC).",
   "Mails, and text messages, in any hour.": "Courriels, et SMS, sur une heure quelconque.",
-  "Slots under passwords that one user may have.": "Emplacements sous mot de passe qu'un utilisateur peut avoir.",
+  "Slots under passwords that one user may have.":
+    "Nombre d'emplacements sous mot de passe qu'un utilisateur peut avoir.",
   "Outside production: templates without `$$CHALLENGE$$` are taken, too.":
     "Hors production : les modèles sans `$$CHALLENGE$$` sont acceptés aussi.",
   "How ids of users stand in the audit log.":
     "Sous quelle forme les identifiants des utilisateurs figurent au journal d'audit.",
-  "How many at once.": "Combien à la fois.",
-  "Seconds after which there is one more.": "Secondes après lesquelles il y en a un de plus.",
+  "How many at once.": "Nombre maximal à la fois.",
+  "Seconds after which there is one more.": "Nombre de secondes au bout desquelles il y en a un de plus.",
   "Budgets that differ from the usual ones.": "Les budgets qui diffèrent des budgets habituels.",
   "Id of the application, for `X-SEALD-APPID`.": "Identifiant de l'application, pour `X-SEALD-APPID`.",
   "Text messages of this month.": "SMS de ce mois.",
@@ -155,13 +157,14 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "What the client encrypted; kept sealed and given back unchanged.":
     "Ce que le client a chiffré ; conservé scellé et rendu tel quel.",
   "Of what is stored; the same when it is stored again.":
-    "De ce qui est conservé ; le même si on le conserve de nouveau.",
+    "Identifiant de ce qui est conservé ; le même si on le conserve de nouveau.",
   "As in `X-SEALD-APPID`.": "Comme dans `X-SEALD-APPID`.",
   "Your id of the user.": "Votre identifiant de l'utilisateur.",
   "What the client derived from the password. Only a keyed hash of it is kept.":
     "Ce que le client a dérivé du mot de passe. Il n'en est conservé qu'un condensé à clé.",
   "How long the old key stays valid.": "Durée pendant laquelle l'ancienne clé reste valable.",
-  "Whether the session that stored it was authenticated.": "Si la session qui l'a conservée était authentifiée.",
+  "Whether the session that stored it was authenticated.":
+    "Indique si la session qui l'a conservée était authentifiée.",
   "Make the user where it is missing; otherwise that is a 404.":
     "Créer l'utilisateur s'il manque ; sinon c'est une erreur 404.",
   "Ask for a challenge even where nothing is stored with this factor.":
