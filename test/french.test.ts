@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { administrationFrench } from "../src/platform/administration/french.ts";
 import { auditReadingFrench } from "../src/platform/audit-reading/french.ts";
+import { frenchPages, setSpaces } from "../scripts/french-pages.ts";
 import { errorTables } from "../scripts/errors-page.ts";
 import { blobsFrench } from "../src/platform/blobs/french.ts";
 import { httpFrench } from "../src/platform/http/french.ts";
@@ -58,6 +59,15 @@ test("no text stands in two tables of one document, and French has its spaces", 
       assert.doesNotMatch(prose, /[\p{L}\p{N}][;!?](?:\s|$)|[\p{L}\p{N}]:\s/u, french);
     }
   }
+});
+
+test("Markdown in French has spaces that do not break; `npm run french` sets them", async () => {
+  for (const page of frenchPages()) {
+    const text = await readFile(page, "utf8");
+    assert.equal(text, setSpaces(text), `run npm run french for ${page.pathname}`);
+  }
+  const code = "```sh\necho a : b\n```";
+  assert.equal(setSpaces(`Oui :\n${code}\nNon !`), `Oui\u00a0:\n${code}\nNon\u202f!`);
 });
 
 /** What must be the same in both languages: how many headings of each depth, and what stands in blocks of code. */

@@ -1,6 +1,9 @@
 import { html, type Html } from "../http/html.ts";
 import { typeset } from "../http/typeset.ts";
 
+/** For what stands around a mail, such as its subject. */
+export { typeset };
+
 export type MailLocale = "en" | "fr";
 
 export type MailParts = {

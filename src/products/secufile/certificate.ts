@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { typeset, typesetWords } from "../../platform/http/typeset.ts";
 import type { EvidenceBundle } from "./evidence.ts";
 import type { SignatureStatus, SignerState } from "./signature.ts";
 
@@ -88,7 +87,7 @@ const words = {
     state: "State",
     bytes: "bytes",
   },
-  fr: typesetWords({
+  fr: {
     title: "Certificat de signature",
     document: "Document",
     documentId: "Identifiant du document",
@@ -117,7 +116,7 @@ const words = {
     index: "Rang dans le journal",
     leaf: "Empreinte de la feuille",
     checkpoint: "Point de contrôle",
-    notYet: "Pas encore couvert par un point de contrôle signé ; redemandez le certificat plus tard.",
+    notYet: "Pas encore couvert par un point de contrôle signé\u202f; redemandez le certificat plus tard.",
     key: "Clé de preuve",
     proof: "Signature de l’enregistrement (Ed25519)",
     verify: "Comment vérifier",
@@ -127,7 +126,7 @@ const words = {
     channels: { mail: "courriel", sms: "SMS" },
     state: "État",
     bytes: "octets",
-  }),
+  },
 } as const;
 
 /** French words of a request are feminine; those of a signer do not tell whether it is a woman or a man. */
@@ -269,7 +268,7 @@ function signerSection(
     { label: text.role, value: signer.role },
     { label: text.state, value: stateWords[row.locale][signer.state] },
   ];
-  const title = `${typeset(row.locale, `${text.signer}:`)} ${recorded?.shown.typed_name ?? signer.name ?? signer.email}`;
+  const title = `${text.signer}${row.locale === "fr" ? "\u00a0" : ""}: ${recorded?.shown.typed_name ?? signer.name ?? signer.email}`;
   if (recorded === undefined) return { title, fields: known };
   const { record, shown } = recorded;
   const { code, mail } = shown.proof;

@@ -3,6 +3,7 @@ import { html, type Html } from "../../platform/http/html.ts";
 import { renderPage } from "../../platform/http/page.ts";
 import { withoutUnseen } from "../../platform/http/plain-text.ts";
 import type { RawAnswer } from "../../platform/http/route.ts";
+import { typesetWords } from "../../platform/http/typeset.ts";
 import type { ByteRange } from "./byte-range.ts";
 import { consentTexts, type Locale } from "./consent.ts";
 import { SIGN_STYLE } from "./sign-style.ts";
@@ -10,6 +11,8 @@ import { shownTime } from "./sign-time.ts";
 import type { Notice, SignerView, SignFacts, SignPage, Typed } from "./sign-view.ts";
 import { signWords } from "./sign-words.ts";
 import { codeChannel, isOpenStatus, maskEmail } from "./signature.ts";
+
+const shownWords = { en: signWords.en, fr: typesetWords(signWords.fr) };
 
 /** Ciphertext or a range of it, for whoever downloads it. */
 export function renderContent(content: {
@@ -60,7 +63,7 @@ export function renderSignPage(page: SignPage, locale: Locale): RawAnswer {
 }
 
 function drawn(page: SignPage, locale: Locale): Drawn {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   if (page.kind === "nothing") return told(404, words.nothingTitle, words.nothingText);
   if (page.kind === "refused") return told(403, words.refusedTitle, words.refusedText);
   if (page.kind === "limited") {
@@ -79,7 +82,7 @@ function told(status: number, title: string, text: string): Drawn {
 }
 
 function drawEnvelope(facts: SignFacts, notice: Notice | null, locale: Locale): Drawn {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   const isOpen = isOpenStatus(facts.status);
   const ask = html`<h2>${words.askTitle}</h2>
     <p>${words.askText}</p>
@@ -98,7 +101,7 @@ function drawEnvelope(facts: SignFacts, notice: Notice | null, locale: Locale): 
 }
 
 function drawSigner(page: SignerPage, locale: Locale): Drawn {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   const { facts, signer, notice } = page;
   if (signer.state === "signed") return drawSigned(page, locale);
   if (signer.state === "declined") return told(200, words.declinedTitle, words.declinedText);
@@ -125,7 +128,7 @@ function drawSigner(page: SignerPage, locale: Locale): Drawn {
 }
 
 function drawClosed(facts: SignFacts, locale: Locale): Drawn {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   return {
     status: 200,
     title: words.title,
@@ -139,7 +142,7 @@ function drawClosed(facts: SignFacts, locale: Locale): Drawn {
 }
 
 function drawSigned({ facts, signer, evidenceId }: SignerPage, locale: Locale): Drawn {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   return {
     status: 200,
     title: words.signedTitle,
@@ -161,7 +164,7 @@ function drawSigned({ facts, signer, evidenceId }: SignerPage, locale: Locale): 
 
 function noticeOf(notice: Notice | null, locale: Locale): Html | null {
   if (notice === null) return null;
-  const text = signWords[locale].notices[notice];
+  const text = shownWords[locale].notices[notice];
   return notice === "link_sent" || notice === "code_sent"
     ? html`<p class="good" role="status">${text}</p>`
     : html`<p class="warn" role="alert">${text}</p>`;
@@ -169,11 +172,11 @@ function noticeOf(notice: Notice | null, locale: Locale): Html | null {
 
 function endOf({ status }: SignFacts, locale: Locale): Html | null {
   if (status === "pending" || status === "viewed" || status === "partially_signed") return null;
-  return html`<p class="note">${signWords[locale].ended[status]}</p>`;
+  return html`<p class="note">${shownWords[locale].ended[status]}</p>`;
 }
 
 function requestOf(facts: SignFacts, locale: Locale): Html {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   const { document } = facts;
   return html`<p><bdi>${withoutUnseen(facts.sender)}</bdi> ${words.asks}</p>
     <dl>
@@ -207,19 +210,19 @@ function hash(label: string, sha256: Buffer | null): Html | null {
 }
 
 function sizeOf(bytes: string | null, locale: Locale): string | null {
-  return bytes === null ? null : `${Number(bytes).toLocaleString(locale)} ${signWords[locale].bytes}`;
+  return bytes === null ? null : `${Number(bytes).toLocaleString(locale)} ${shownWords[locale].bytes}`;
 }
 
 function messageOf({ message }: SignFacts, locale: Locale): Html | null {
   return message === null
     ? null
-    : html`<h2>${signWords[locale].message}</h2>
+    : html`<h2>${shownWords[locale].message}</h2>
         <blockquote dir="auto">${message}</blockquote>`;
 }
 
 /** Others are masked: whoever has the link sees this. */
 function peopleOf(facts: SignFacts, locale: Locale, self: SignerView | null): Html {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   const mark = (signer: SignerView): string => (signer.id === self?.id ? ` (${words.you})` : "");
   return html`<h2>${words.who}</h2>
     <ul>
@@ -236,7 +239,7 @@ function peopleOf(facts: SignFacts, locale: Locale, self: SignerView | null): Ht
 
 /** Everything that a signer can do. A code, where one is asked for, goes with the act that it allows. */
 function actsOf({ facts, signer, typed, notice }: SignerPage, locale: Locale): Html {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   if (facts.document?.status !== "stored") return html`<p class="note">${words.waitsForContent}</p>`;
   const action = `?lang=${locale}`;
   const code = (id: string): Html | null =>
@@ -283,7 +286,7 @@ function actsOf({ facts, signer, typed, notice }: SignerPage, locale: Locale): H
 }
 
 function declineForm(typed: Typed | null, locale: Locale, code: Html | null): Html {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   return html`<details>
     <summary>${words.declineTitle}</summary>
     <form method="post" action="?lang=${locale}">
@@ -296,7 +299,7 @@ function declineForm(typed: Typed | null, locale: Locale, code: Html | null): Ht
 }
 
 function delegateForm(typed: Typed | null, locale: Locale, code: Html | null): Html {
-  const words = signWords[locale];
+  const words = shownWords[locale];
   return html`<details>
     <summary>${words.delegateTitle}</summary>
     <form method="post" action="?lang=${locale}">

@@ -1,4 +1,3 @@
-import { typesetWords } from "../../platform/http/typeset.ts";
 import type { Locale } from "./consent.ts";
 import type { Notice } from "./sign-view.ts";
 import type { SignatureStatus, SignerState } from "./signature.ts";
@@ -280,4 +279,4 @@ const fr: Words = {
   },
 };
 
-export const signWords: Readonly<Record<Locale, Words>> = { en, fr: typesetWords(fr) };
+export const signWords: Readonly<Record<Locale, Words>> = { en, fr };

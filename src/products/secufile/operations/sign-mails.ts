@@ -1,8 +1,7 @@
 import type { Tx } from "../../../platform/db/tx.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
 import { TenantShreddedError, type TenantKeys } from "../../../platform/keys/keyring.ts";
-import { typeset } from "../../../platform/http/typeset.ts";
-import { mailLayout } from "../../../platform/notify/layout.ts";
+import { mailLayout, typeset } from "../../../platform/notify/layout.ts";
 import { enqueueMail } from "../../../platform/notify/notify.ts";
 import type { Services } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
