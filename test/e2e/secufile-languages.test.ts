@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, describe, test } from "node:test";
 import { startTestServer } from "../support/server.ts";
 
@@ -59,4 +60,25 @@ describe("the documentation of a running server", () => {
     assert.match(await (await ask("/v1/secufile/openapi.yaml?lang=fr")).text(), /Lister les documents/);
     assert.match(await (await ask("/openapi.json", "fr")).text(), /Lister les documents/);
   });
+
+  const others = [
+    ["ssks", "API SSKS", "Mot de passe"],
+    ["platform", "Administration de Tabellion", "Clés de signature"],
+  ] as const;
+  for (const [name, title, tag] of others) {
+    test(`SF-64 ${name}, too, documents itself in both languages, and its file is what the server publishes`, async () => {
+      const kept = await readFile(new URL(`../../openapi/${name}.json`, import.meta.url), "utf8");
+      const served = await (await ask(`/v1/${name}/openapi.json`, "en")).text();
+      const elsewhere = served.replaceAll(server.origin, "https://tabellion.example.org");
+      assert.deepEqual(JSON.parse(elsewhere), JSON.parse(kept));
+      const french = await ask(`/v1/${name}/openapi.json`, "fr");
+      assert.equal(french.headers.get("content-language"), "fr");
+      assert.equal(((await french.json()) as { info: { title: string } }).info.title, title);
+      const page = await (await ask(`/v1/${name}/reference`, "fr")).text();
+      assert.ok(page.includes(`<title>${title}\u00a0: référence</title>`));
+      assert.ok(page.includes(`<h2>${tag}</h2>`));
+      assert.ok(!page.includes("The token needs"));
+      assert.equal((await ask(`/v1/${name}/postman.json`)).status, 200);
+    });
+  }
 });
