@@ -4,10 +4,10 @@ export const administrationFrench: Readonly<Record<string, string>> = {
   "What the operator of a server does: organisations, their first tokens, their keys.":
     "Ce que fait l'exploitant d'un serveur : les organisations, leurs premiers jetons, leurs clés.",
   "What the operator of a server does: organisations, their first tokens, their keys. And what people do: sign in, look after their account, and manage the members of their organisation.":
-    "Ce que fait l'exploitant d'un serveur : les organisations, leurs premiers jetons, leurs clés. Et ce que font les personnes : se connecter, tenir leur compte et gérer les membres de leur organisation.",
+    "Ce que fait l'exploitant d'un serveur : les organisations, leurs premiers jetons, leurs clés. Et ce que font les personnes : se connecter, gérer leur compte et les membres de leur organisation.",
   Organisations: "Organisations",
   "Whom the server keeps apart: made, given their first tokens, and shredded by its operator.":
-    "Ceux que le serveur sépare les uns des autres : l'exploitant crée les organisations, leur donne leurs premiers jetons et les détruit.",
+    "Ce que le serveur sépare : les organisations, que l'exploitant crée, à qui il donne leurs premiers jetons, et qu'il détruit.",
   "Signing keys": "Clés de signature",
   "What the server signs the checkpoints of audit logs and the evidence of signatures with.":
     "Ce avec quoi le serveur signe les points de contrôle des journaux d'audit et les preuves de signature.",
