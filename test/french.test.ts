@@ -77,7 +77,8 @@ function skeleton(markdown: string): { headings: string[]; blocks: string[] } {
   return { headings: [...prose.matchAll(/^(#+) /gm)].map((match) => match[1] ?? ""), blocks };
 }
 
-for (const name of ["README", "SECURITY", "docs/operations", "docs/errors"]) {
+const products = ["src/products/secufile/README", "src/products/ssks/README"];
+for (const name of ["README", "SECURITY", "docs/operations", "docs/errors", ...products]) {
   test(`${name} says the same in both languages, as far as headings and code go, and each links to the other`, async () => {
     const [english, french] = await Promise.all(
       [`${name}.md`, `${name}.fr.md`].map((path) => readFile(new URL(path, root), "utf8")),

@@ -67,7 +67,7 @@ function migrationBreaches(
 function isForeign(path: string, inside: readonly string[]): boolean {
   const segments = path.split("/");
   const [folder = ""] = segments;
-  if (segments.length === 1) return !/^(?:README\.md|CONTRACT\.md|[a-z0-9-]+(?:\.test)?\.ts)$/.test(path);
+  if (segments.length === 1) return !/^(?:README(?:\.fr)?\.md|CONTRACT\.md|[a-z0-9-]+(?:\.test)?\.ts)$/.test(path);
   if (folder.startsWith("test-")) return false;
   if (segments.length > 2) return true;
   if (folder === "migrations") return !path.endsWith(".sql");
