@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { globSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { administrationFrench } from "../src/platform/administration/french.ts";
@@ -77,7 +78,7 @@ function skeleton(markdown: string): { headings: string[]; blocks: string[] } {
   return { headings: [...prose.matchAll(/^(#+) /gm)].map((match) => match[1] ?? ""), blocks };
 }
 
-const products = ["src/products/secufile/README", "src/products/ssks/README"];
+const products = globSync("src/products/*/README.md", { cwd: root }).map((path) => path.slice(0, -".md".length));
 for (const name of ["README", "SECURITY", "docs/operations", "docs/errors", ...products]) {
   test(`${name} says the same in both languages, as far as headings and code go, and each links to the other`, async () => {
     const [english, french] = await Promise.all(

@@ -60,6 +60,7 @@ describe("names of files", () => {
     "src/db/pool.ts",
     "src/db/tx.test.ts",
     "src/a/README.md",
+    "src/a/README.fr.md",
     "src/a/migrations/0001_what.sql",
     "docs/errors.md",
   ];

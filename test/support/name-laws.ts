@@ -22,7 +22,7 @@ export function fileNameBreaches(files: readonly SourceFile[]): readonly Breach[
     .flatMap((file) => {
       const segments = file.path.split("/");
       const name = segments.at(-1) ?? "";
-      const isKnownForm = /^(?:README|CONTRACT)\.md$/.test(name) || /^\.[a-z]+$/.test(name);
+      const isKnownForm = /^(?:README(?:\.fr)?|CONTRACT)\.md$/.test(name) || /^\.[a-z]+$/.test(name);
       const isMigration = segments.at(-2) === "migrations";
       const breaches: Breach[] = [];
       if (isMigration && !MIGRATION.test(name)) breaches.push(at(file, "a migration is named 0001_<what>.sql"));
