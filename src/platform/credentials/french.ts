@@ -15,7 +15,7 @@ export const credentialsFrench: Readonly<Record<string, string>> = {
   "Revoke an API token": "Révoquer un jeton d'API",
   "Takes effect on every process within a second. Revoking again changes nothing.":
     "Prend effet sur tous les processus en moins d'une seconde. Révoquer de nouveau ne change rien.",
-  "Revoked.": "Révoqué.",
+  "Revoked.": "Révocation effectuée.",
   "Replace an API token by a new one": "Remplacer un jeton d'API par un nouveau",
   "The new token has the same rights; the old one stays valid for the overlap.":
     "Le nouveau jeton a les mêmes droits ; l'ancien reste valable pendant le chevauchement.",

@@ -30,7 +30,7 @@ export const secufileFrench: Readonly<Record<string, string>> = {
   "The document.": "Le document.",
   "Document not found": "Document introuvable",
   "Delete a document and its ciphertext": "Supprimer un document et son chiffré",
-  "Deleted.": "Supprimé.",
+  "Deleted.": "Suppression effectuée.",
   "The document is retained": "Le document doit encore être conservé",
   "Ciphertext of a document": "Le chiffré d'un document",
   "Takes `Range`, `If-Range` and `If-None-Match`. The entity tag is the SHA-256 of the ciphertext.":

@@ -40,7 +40,7 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "Delete a user with sessions and identities": "Supprimer un utilisateur avec ses sessions et ses identités",
   "With `auth_factor`, the user who has that factor alone. What is kept under passwords is not touched.":
     "Avec `auth_factor`, le seul utilisateur ayant ce facteur. Ce qui est conservé sous mot de passe n'est pas touché.",
-  "It is gone.": "C'est supprimé.",
+  "It is gone.": "Suppression effectuée.",
   "How many identities of a user are stored": "Nombre d'identités conservées pour un utilisateur",
   "The count; 0 for no such user.": "Le nombre ; 0 si l'utilisateur n'existe pas.",
   "How many identities of a user are stored under passwords":
@@ -60,7 +60,7 @@ export const ssksFrench: Readonly<Record<string, string>> = {
     "Ce qui est omis reste tel quel ; `limits` est remplacé en entier.",
   "Delete an application with all that its users have stored":
     "Supprimer une application avec tout ce que ses utilisateurs ont conservé",
-  "Deleted.": "Supprimé.",
+  "Deleted.": "Suppression effectuée.",
   "Make an API key of an application": "Créer une clé d'API d'une application",
   "The key, shown once.": "La clé, montrée une seule fois.",
   "List the API keys of an application": "Lister les clés d'API d'une application",
@@ -91,7 +91,7 @@ export const ssksFrench: Readonly<Record<string, string>> = {
   "There is no such session": "Cette session n'existe pas",
   "Store the identity of the session's user": "Conserver l'identité de l'utilisateur de la session",
   "In place of the one before, whose `id` it keeps.": "À la place de la précédente, dont elle garde l'`id`.",
-  "It is stored.": "C'est conservé.",
+  "It is stored.": "L'identité est conservée.",
   "The session is not authenticated": "La session n'est pas authentifiée",
   "The factor is not the one of the session": "Le facteur n'est pas celui de la session",
   "Get back the identity of the session's user": "Récupérer l'identité de l'utilisateur de la session",
