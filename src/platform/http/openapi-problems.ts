@@ -55,7 +55,8 @@ export function commonErrors(surface: FailureSurface): ErrorRow[] {
   if (proof === "token") rows.push(platformErrors.forbidden, platformErrors.address_forbidden);
   if (needsStepUp) rows.push(platformErrors.step_up_required);
   if (hasInput) rows.push(platformErrors.validation_failed);
-  return [...rows, ...further, platformErrors.rate_limited, platformErrors.internal, platformErrors.unavailable];
+  const { rate_limited, internal, audit_unavailable, unavailable } = platformErrors;
+  return [...rows, ...further, rate_limited, internal, audit_unavailable, unavailable];
 }
 
 /**
