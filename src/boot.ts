@@ -119,6 +119,7 @@ async function bootInto(stops: Stops, config: Config, log: Log): Promise<Omit<Ru
   const tokenCheck = createTokenCheck({ db, keyring, clock, log });
   stops.push(() => tokenCheck.stop());
   const people = createPeople(services, { secufile: secufileRoleScopes, ssks: ssksRoleScopes });
+  stops.push(() => people.stop());
   const products: readonly Product[] = [
     secufile(services, withMembers(tokenCheck, people.memberCheck, "secufile")),
     ssks(services, withMembers(tokenCheck, people.memberCheck, "ssks")),

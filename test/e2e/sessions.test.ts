@@ -206,7 +206,7 @@ describe("sessions of members, on two processes", () => {
     assert.equal(seen.size, 1);
   });
 
-  test("a flood of sign-ins to one account is bounded, whether it exists or not", async () => {
+  test("a flood of sign-ins to one account is bounded, whether it exists or not, and leaves few rows that count it", async () => {
     const target = await newPerson(world.one, mailbox, { tenantId, role: "reader" });
     for (const email of [target.email, "nobody-at-all@example.org"]) {
       const statuses: number[] = [];
@@ -219,6 +219,19 @@ describe("sessions of members, on two processes", () => {
       assert.deepEqual(new Set(statuses.slice(0, 20)), new Set([401]));
       assert.deepEqual(statuses.slice(20), [429, 429]);
     }
+    // What is counted of the running minute is written at the stop.
+    await Promise.all([world.one.stop(), world.two.stop()]);
+    const rows = await look(
+      world.database.superUrl,
+      `select coalesce((event::json -> 'details' ->> 'tries')::int, 1) as tries
+         from platform.audit_events
+        where tenant_id = $1 and resource_id = $2 and action = 'platform.logIn' and outcome = 'denied'`,
+      [tenantId, target.memberId],
+    );
+    const sum = rows.reduce((all, row) => all + Number(row.tries), 0);
+    assert.equal(sum, 20);
+    // A first one and a count of each process, twice where the minute ended meanwhile.
+    assert.ok(rows.length >= 2 && rows.length <= 8, `${rows.length} rows`);
   });
 });
 

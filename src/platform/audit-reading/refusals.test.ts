@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { createTestDatabase, openDatabase, testLog, type TestDatabase } from "../../../test/support/database.ts";
 import type { Database } from "../db/tx.ts";
-import { createRefusalLog, MAX_KEYS_A_MINUTE, networkOf, OTHERS } from "./refusals.ts";
+import { createRefusalLog, MAX_KEYS_A_MINUTE, OTHERS } from "./refusals.ts";
 import { deleteRefusalsBefore, listRefusals } from "./store/refusals.ts";
 
 const ALL = { from: null, to: null, limit: 10_000 };
@@ -77,19 +77,5 @@ describe("refusals of unknown callers", () => {
       rows.map((row) => [row.source, row.count]),
       [["2001:db8:1::/48", "2"]],
     );
-  });
-
-  test("an address is known by its network only", () => {
-    const networks: Readonly<Record<string, string>> = {
-      "203.0.113.77": "203.0.113.0/24",
-      "::ffff:203.0.113.77": "203.0.113.0/24",
-      "::1": "0:0:0::/48",
-      "2001:db8::": "2001:db8:0::/48",
-      "2001:db8:a:b:c:d:e:f": "2001:db8:a::/48",
-      "fe80::1%eth0": "fe80:0:0::/48",
-      "": "unknown",
-      nonsense: "unknown",
-    };
-    for (const [address, network] of Object.entries(networks)) assert.equal(networkOf(address), network);
   });
 });

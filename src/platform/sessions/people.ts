@@ -9,6 +9,7 @@ import { accountRoutes, memberRoutes } from "../members/routes.ts";
 import { createThrottle } from "../members/throttle.ts";
 import type { Call, OpenCall, Services } from "../product.ts";
 import { createAccessTokens } from "./access-token.ts";
+import { createFailedSignIns } from "./failed-sign-ins.ts";
 import { sessionJobs } from "./jobs.ts";
 import { createMemberCheck, type MemberCheck } from "./member-check.ts";
 import { endSessions } from "./operations.ts";
@@ -21,6 +22,8 @@ export type People = {
   readonly routes: readonly Route<Call>[];
   readonly openRoutes: readonly Route<OpenCall>[];
   readonly jobs: readonly JobDefinition[];
+  /** Puts on record what is only counted yet. */
+  stop(): Promise<void>;
 };
 
 /** `scopes`: what each role may do in each product; those of SecuFile are what access tokens say. */
@@ -30,12 +33,14 @@ export function createPeople(
 ): People {
   const keys = createSigningKeys(services);
   const tokens = createAccessTokens({ ...services, keys, issuer: () => services.publicUrl() });
+  const failures = createFailedSignIns(services);
   const tools = {
     hasher: createPasswordHasher(),
     rules: createPasswordRules(),
     throttle: createThrottle(services),
     endSessions,
     tokens,
+    failures,
     roleScopes: scopes.secufile,
   };
   return {
@@ -43,5 +48,6 @@ export function createPeople(
     routes: [...sessionRoutes(tools), ...accountRoutes(tools), ...memberRoutes(endSessions)],
     openRoutes: [...signInRoutes(tools, keys), ...linkRoutes(tools)],
     jobs: [...memberJobs(services), ...sessionJobs(services)],
+    stop: () => failures.stop(),
   };
 }

@@ -16,6 +16,7 @@ import { createThrottle } from "../members/throttle.ts";
 import { totpAt, totpStep } from "../members/totp.ts";
 import type { OpenCall } from "../product.ts";
 import { createAccessTokens } from "./access-token.ts";
+import { createFailedSignIns, type FailedSignIns } from "./failed-sign-ins.ts";
 import { endSessions } from "./operations.ts";
 import { logIn, logInByCode, type SignInTools } from "./sign-in.ts";
 import { createSigningKeys } from "./signing-keys.ts";
@@ -31,6 +32,7 @@ describe("a sign-in under way while the account changes", () => {
   let world: World;
   let tenantId: string;
   let tools: SignInTools;
+  let failures: FailedSignIns;
   before(async () => {
     world = await World.open();
     tenantId = await world.tenant();
@@ -40,14 +42,19 @@ describe("a sign-in under way while the account changes", () => {
     const keys = createSigningKeys({ db: dbs[0], keyring, clock });
     const tokens = createAccessTokens({ db: dbs[0], clock, keys, issuer: () => "https://tabellion.test" });
     const none: RoleScopes = { owner: [], admin: [], operator: [], auditor: [], reader: [] };
+    failures = createFailedSignIns({ db: dbs[0], clock, log: testLog, keyring });
     tools = {
       hasher,
       throttle: createThrottle({ db: dbs[0], clock, log: testLog, keyring }),
+      failures,
       tokens,
       roleScopes: none,
     };
   });
-  after(() => world.close());
+  after(async () => {
+    await failures.stop();
+    await world.close();
+  });
 
   async function resetPassword(memberId: string): Promise<void> {
     const now = world.clock.now();

@@ -12,6 +12,7 @@ import { updateTotp, updateTotpConfirmed } from "../members/store/members.ts";
 import { PASSWORD, World } from "../members/test-world.ts";
 import { createThrottle, SIGN_IN_LIMITS } from "../members/throttle.ts";
 import { createAccessTokens } from "./access-token.ts";
+import { createFailedSignIns, type FailedSignIns } from "./failed-sign-ins.ts";
 import { endSessions } from "./operations.ts";
 import { logIn, type SignInTools } from "./sign-in.ts";
 import { createSigningKeys } from "./signing-keys.ts";
@@ -25,19 +26,26 @@ describe("signing in while strangers flood the account", () => {
   let world: World;
   let tenantId: string;
   let processes: readonly SignInTools[];
+  const failures: FailedSignIns[] = [];
   before(async () => {
     world = await World.open();
     tenantId = await world.tenant();
     processes = world.dbs.map((db) => toolsOf(db));
   });
-  after(() => world.close());
+  after(async () => {
+    await Promise.all(failures.map((each) => each.stop()));
+    await world.close();
+  });
 
   function toolsOf(db: World["dbs"][number]): SignInTools {
     const { keyring, clock, hasher } = world;
     const keys = createSigningKeys({ db, keyring, clock });
     const tokens = createAccessTokens({ db, clock, keys, issuer: () => "https://tabellion.test" });
     const none: RoleScopes = { owner: [], admin: [], operator: [], auditor: [], reader: [] };
-    return { hasher, throttle: createThrottle({ db, clock, log: testLog, keyring }), tokens, roleScopes: none };
+    const parts = { db, clock, log: testLog, keyring };
+    const own = createFailedSignIns(parts);
+    failures.push(own);
+    return { hasher, throttle: createThrottle(parts), tokens, failures: own, roleScopes: none };
   }
 
   /** `ok`, or the code of the refusal. */

@@ -14,6 +14,7 @@ import type { Throttle } from "../members/throttle.ts";
 import type { Call, OpenCall } from "../product.ts";
 import type { AccessTokens } from "./access-token.ts";
 import { sessionError } from "./errors.ts";
+import type { FailedSignIns } from "./failed-sign-ins.ts";
 import { endSession, refreshSession, startSession, type Refreshed } from "./operations.ts";
 import { readSecondStep, secondStepToken, SECOND_STEP_SECONDS } from "./second-step.ts";
 import { findSessionMember, updateProved } from "./store.ts";
@@ -24,6 +25,7 @@ export type SignInTools = {
   readonly hasher: PasswordHasher;
   readonly throttle: Throttle;
   readonly tokens: AccessTokens;
+  readonly failures: Pick<FailedSignIns, "note">;
   /** What the published scope of an access token says for each role; what counts is the role, at each request. */
   readonly roleScopes: RoleScopes;
 };
@@ -46,10 +48,12 @@ export async function logIn(
   const place = places.length === 1 ? places[0] : undefined;
   const found = await memberAt(call, place?.tenant_id ?? SERVER_TENANT, place?.member_id ?? "nobody");
   const checked = await tools.hasher.verify(request.password, found?.row.password ?? null);
-  if (found === null || !checked.isRight || found.row.state !== "active") throw await refused(call, found);
+  const tried = { account: `${hash.toString("hex")}/${request.tenant_id ?? ""}`, found };
+  if (found === null || !checked.isRight || found.row.state !== "active") throw await refused(call, tools, tried);
   const { row, tenantId } = found;
   if (checked.isOutdated) await hashAgain(call, tools, found, request.password);
   if (row.totp_confirmed_at !== null) {
+    await recordFirstHalf(call, found);
     const token = secondStepToken(keyring, { tenantId, memberId: row.id, version: row.version }, call.now);
     return { mfa_required: true, mfa_token: token, expires_in: SECOND_STEP_SECONDS };
   }
@@ -57,12 +61,14 @@ export async function logIn(
     const isProved = (await lockProved(tx, found)) !== null;
     return isProved ? start(tx, call, found, { action: "platform.logIn", by: "password" }) : null;
   });
-  if (started === null) throw await refused(call, found);
+  if (started === null) throw await refused(call, tools, tried);
   return tokensOf(tools, started, row, call.now);
 }
 
-async function refused(call: OpenCall, found: Found | null): Promise<Error> {
-  await recordRefusal(call, "platform.logIn", found);
+type Tried = { readonly account: string; readonly found: Found | null };
+
+async function refused(call: OpenCall, tools: SignInTools, tried: Tried): Promise<Error> {
+  await noteFailure(call, tools, { action: "platform.logIn", ...tried });
   return sessionError(
     "login_failed",
     "Address or password is wrong. An address of several organisations names one by tenant_id.",
@@ -89,7 +95,7 @@ export async function logInByCode(
     return how === null ? null : start(tx, call, found, { action: "platform.logInByCode", by: how });
   });
   if (started === null) {
-    await recordRefusal(call, "platform.logInByCode", found);
+    await noteFailure(call, tools, { action: "platform.logInByCode", account: found.row.id, found });
     throw sessionError("code_failed", "The code is wrong or was used.");
   }
   return tokensOf(tools, started, found.row, call.now);
@@ -200,17 +206,24 @@ async function start(
   return started;
 }
 
-/** One row whoever it was: in the organisation's log where there is one, else in the server's. */
-async function recordRefusal(call: OpenCall, action: string, found: Found | null): Promise<void> {
-  const tenantId = found?.tenantId ?? SERVER_TENANT;
+/** Whoever it was: in the organisation's log where there is one, else in the server's. */
+function noteFailure(call: OpenCall, { failures }: SignInTools, failed: Tried & { action: string }): Promise<void> {
+  const { action, account, found } = failed;
+  const { remoteAddress, requestId, now: at } = call;
+  const whose = { tenantId: found?.tenantId ?? SERVER_TENANT, memberId: found?.row.id ?? null };
+  return failures.note({ action, account, ...whose, remoteAddress, requestId, at });
+}
+
+/** The password is known to whoever asks: that is on record though nobody is signed in yet. */
+async function recordFirstHalf(call: OpenCall, { tenantId, row, keys }: Found): Promise<void> {
   await call.services.db.tenant(tenantId, (tx) =>
     recordAudit(tx, tenantId, {
-      action,
+      action: "platform.logIn",
       at: call.now,
-      actor: { type: "visitor", id: "sign-in", ip: call.remoteAddress },
-      ...(found === null ? {} : { resource: { type: "member", id: found.row.id } }),
-      outcome: "denied",
-      details: { request_id: call.requestId },
+      actor: { type: "member", id: row.id, email: emailOf(keys, row), ip: call.remoteAddress },
+      resource: { type: "member", id: row.id },
+      outcome: "success",
+      details: { by: "password", asks: "code", request_id: call.requestId },
     }),
   );
 }
