@@ -259,8 +259,8 @@ describe("evidence before a court", () => {
     const order = { signers: [{ email, role: "buyer" }], require_code: true };
     const made = expected(await api.post(`/documents/${documentId}/signatures`, order), 201);
     await mailbox.mailTo(email);
-    await visitor.send(new URL(made.signature_url).pathname, { act: "ask", email });
     await visitor.send(new URL(made.signature_url).pathname, { act: "ask", email: "nobody@example.com" });
+    await visitor.send(new URL(made.signature_url).pathname, { act: "ask", email });
     const path = linkIn(await mailbox.mailTo(email, 2));
     await visitor.look(path);
     await visitor.send(path, { act: "open" });
@@ -273,8 +273,10 @@ describe("evidence before a court", () => {
     assert.deepEqual(await stepsOf(bucket, made.signature_id), [
       ["createSignature success", "token", null, IP, null],
       sent("inviteSigner", email),
+      ["askForLink denied", "visitor", null, IP, "TestBrowser/1"],
       ["askForLink success", "visitor", email, IP, "TestBrowser/1"],
       sent("inviteSigner", email),
+      ["showSignPage success", "signer", email, IP, "node"],
       seen("viewSignature success", email),
       seen("sendCode success", email),
       seen("checkCode denied", email),

@@ -194,7 +194,8 @@ describe("signature requests under attack", () => {
       `select s::text from secufile.signature_signers s where signature_id = $1
        union all select g::text from secufile.signatures g where id = $1
        union all select l::text from secufile.sign_links l where signature_id = $1
-       union all select a.action from platform.audit_events a where resource_id = $1
+       union all select a.action from platform.audit_events a
+         where resource_id = $1 and outcome = 'success' and action !~ 'SignPage$'
        union all select e.type from platform.events e where data ->> 'signature_id' = $1 order by 1`,
       [id],
     );

@@ -183,7 +183,8 @@ describe("signature requests", () => {
         `select g::text as row from secufile.signatures g where id = '${id}'
          union all select s::text from secufile.signature_signers s where signature_id = '${id}'
          union all select l::text from secufile.sign_links l where signature_id = '${id}'
-         union all select a.id from platform.audit_events a where resource_id = '${id}' order by 1`,
+         union all select a.id from platform.audit_events a
+          where resource_id = '${id}' and action <> 'secufile.showSignPage' order by 1`,
       );
     const earlier = await kept();
     for (let visit = 0; visit < 3; visit++) assert.equal((await place.visitor.look(path)).status, 200);
@@ -192,6 +193,14 @@ describe("signature requests", () => {
       expectedProblem(await clientOf(place.server.origin, "").call(method, path), 405, "method_not_allowed");
     }
     assert.deepEqual(await kept(), earlier);
+    const looks = await look(
+      place.server.database.superUrl,
+      `select actor_type, event::json #>> '{actor,email}' as email from platform.audit_events
+        where resource_id = $1 and action = 'secufile.showSignPage'`,
+      [id],
+    );
+    const one = { actor_type: "signer", email };
+    assert.deepEqual(looks, [one, one, one, one], "each look is on record");
   });
 
   test("SF-20 the envelope answers the same whatever address is typed, and writes to the listed one only", async () => {

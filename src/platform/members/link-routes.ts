@@ -7,7 +7,7 @@ import { routeFor, type RawAnswer, type Route } from "../http/route.ts";
 import type { OpenCall } from "../product.ts";
 import { memberErrors as errors } from "./errors.ts";
 import type { MemberLocale } from "./member.ts";
-import { acceptInvitation, openInvitation, openLink } from "./operations/invitations.ts";
+import { acceptInvitation, noteLook, openInvitation } from "./operations/invitations.ts";
 import { completeReset, requestReset, type PasswordTools } from "./operations/passwords.ts";
 import { memberPageStyle, renderMemberPage, type MemberPage, type WrongField } from "./pages.ts";
 import * as schema from "./schema.ts";
@@ -91,7 +91,10 @@ function invitePage(tools: PasswordTools): Route<OpenCall>[] {
       paths: ["/invite/{token}"],
       summary: "Page of an invitation",
       handle: (call, { params, query, headers }) =>
-        shown(languageOf(headers, firstOf(query.lang)), () => show(call, params.token, { name: "", wrong: null })),
+        shown(languageOf(headers, firstOf(query.lang)), async () => {
+          await noteLook(call, params.token, "invitation");
+          return show(call, params.token, { name: "", wrong: null });
+        }),
     }),
     route({
       ...hidden,
@@ -123,7 +126,7 @@ function resetPage(tools: PasswordTools): Route<OpenCall>[] {
       summary: "Page to choose a new password",
       handle: (call, { params, query, headers }) =>
         shown(languageOf(headers, firstOf(query.lang)), async () => {
-          await openLink(call, params.token, "reset");
+          await noteLook(call, params.token, "reset");
           return { kind: "reset", wrong: null };
         }),
     }),

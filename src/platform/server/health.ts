@@ -11,19 +11,20 @@ export type Readiness = { check(): Promise<Readonly<Record<string, boolean>>> };
  * with the part that cannot), `/metrics` (Prometheus; from loopback, or with the metrics token).
  */
 export function addOperatorRoutes(app: FastifyInstance, options: ServerOptions): void {
-  app.get("/health/live", { config: { operation: "health.live" } }, async () => ({ status: "live" }));
-  app.get("/health/ready", { config: { operation: "health.ready" } }, async (_request, reply) => {
+  app.get("/health/live", { config: { operation: "health.live", isOpen: true } }, async () => ({ status: "live" }));
+  app.get("/health/ready", { config: { operation: "health.ready", isOpen: true } }, async (_request, reply) => {
     const parts = await options.readiness.check();
     const isReady = Object.values(parts).every(Boolean);
     reply.code(isReady ? 200 : 503);
     return { status: isReady ? "ready" : "not ready", parts };
   });
-  app.get("/metrics", { config: { operation: "metrics" } }, async (request, reply) => {
+  app.get("/metrics", { config: { operation: "metrics", isOpen: true } }, async (request, reply) => {
     const { metricsToken } = options.services.config;
     const isAllowed =
       isFromHere(request) ||
       (metricsToken !== null && isSame(request.headers.authorization ?? "", `Bearer ${metricsToken}`));
     if (!isAllowed) {
+      options.refusals.note(request.ip, "not_found", options.services.clock.now());
       reply.code(404);
       return { status: "not found" };
     }

@@ -36,9 +36,20 @@ export type ServerOptions = {
   readonly limits?: SocketLimits;
 };
 
+/** One method at one path. Without an operation nobody knows what it is. */
+export type ServedRoute = {
+  readonly method: string;
+  readonly path: string;
+  readonly operation: string | null;
+  /** Whether it asks for no credential. */
+  readonly isOpen: boolean;
+};
+
 export type RunningServer = {
   /** Origin at which the server answers on this machine. */
   readonly origin: string;
+  /** Every route that it answers, whoever added it. */
+  readonly routes: readonly ServedRoute[];
   /** Takes no new connection, lets requests under way end within the drain time, then closes. */
   close(): Promise<void>;
 };
@@ -59,6 +70,7 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
     addresses: new Addresses(),
   };
   const app = await createApp(wiring, stopping);
+  const routes = watchRoutes(app);
   addOperatorRoutes(app, options);
   addRoutes(app, registerRoutes(products, services.config.areResponsesChecked), wiring);
   refuseOthers(app, wiring.addresses);
@@ -69,8 +81,19 @@ export async function listen(options: ServerOptions): Promise<RunningServer> {
   const shown = ["0.0.0.0", "[::]"].includes(host) ? "localhost" : host;
   return {
     origin: `${scheme}://${shown}:${port}`,
+    routes,
     close: () => drain(app, stopping, services.config.drainSeconds * 1000),
   };
+}
+
+/** The table of all routes that are added from here on. */
+function watchRoutes(app: FastifyInstance): readonly ServedRoute[] {
+  const routes: ServedRoute[] = [];
+  app.addHook("onRoute", ({ method, url, config }) => {
+    const { operation = null, isOpen = true } = config ?? {};
+    for (const each of [method].flat()) routes.push({ method: each, path: url, operation, isOpen });
+  });
+  return routes;
 }
 
 function addressOf(app: FastifyInstance): { address: string; port: number } {
@@ -185,11 +208,11 @@ const PAGE_REFUSALS: Readonly<Record<number, string>> = {
   404: "page_not_found",
   410: "page_gone",
   429: "page_rate_limited",
+  // Of any other: a field to be typed again, a turn that has not come.
 };
 
 function notePage({ refusals }: ServerOptions, { remoteAddress, now }: OpenCall, status: number): void {
-  const reason = PAGE_REFUSALS[status];
-  if (reason !== undefined) refusals.note(remoteAddress, reason, now);
+  if (status >= 400) refusals.note(remoteAddress, PAGE_REFUSALS[status] ?? "page_refused", now);
 }
 
 /** What a browser asks before it lets a page of another origin send anything. */

@@ -424,7 +424,10 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
     errors: [],
     isHidden: true,
     handle: async (call, { params, query, headers }) =>
-      renderSignPage(await showSignPage(call, params.token), languageOf(headers, firstOf(query.lang))),
+      renderSignPage(
+        await showSignPage(call, params.token, userAgentOf(headers)),
+        languageOf(headers, firstOf(query.lang)),
+      ),
   }),
   openRoute({
     operation: "actOnSignPage",
@@ -445,8 +448,8 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
       const form = given === null ? null : signFormOf(given);
       const isRefused = form === null || isCrossSite(headers, call.services.publicUrl());
       if (isRefused) return renderSignPage({ kind: "refused" }, locale);
-      const userAgent = withoutUnseen(headers["user-agent"] ?? "").slice(0, MAX_USER_AGENT_CHARACTERS);
-      return renderSignPage(await actOnLink(call, params.token, form, { userAgent, locale }), locale);
+      const visitor = { userAgent: userAgentOf(headers), locale };
+      return renderSignPage(await actOnLink(call, params.token, form, visitor), locale);
     },
   }),
   openRoute({
@@ -477,3 +480,7 @@ export const secufileOpenRoutes: readonly Route<OpenCall>[] = [
 ];
 
 const MAX_USER_AGENT_CHARACTERS = 300;
+
+function userAgentOf(headers: Readonly<Record<string, string | undefined>>): string {
+  return withoutUnseen(headers["user-agent"] ?? "").slice(0, MAX_USER_AGENT_CHARACTERS);
+}

@@ -163,6 +163,28 @@ export async function openInvitation(call: OpenCall, token: string): Promise<Ope
   return { ...opened, invitation: found.row, organisation: found.organisation, email: emailOf(opened.keys, found.row) };
 }
 
+const LOOKS = {
+  invitation: { action: "platform.getInvitePage", type: "invitation" },
+  reset: { action: "platform.getResetPage", type: "member" },
+} as const;
+
+/** Puts on record that somebody looked at the page of a link that opens. Throws `link_not_valid` where it does not. */
+export async function noteLook(call: OpenCall, token: string, purpose: LinkPurpose): Promise<void> {
+  const { link } = await openLink(call, token, purpose);
+  const { tenant_id: tenantId, subject_id: id } = link;
+  const { action, type } = LOOKS[purpose];
+  await call.services.db.tenant(tenantId, (tx) =>
+    recordAudit(tx, tenantId, {
+      action,
+      at: call.now,
+      actor: { type: "visitor", id: "link", ip: call.remoteAddress },
+      resource: { type, id },
+      outcome: "success",
+      details: { request_id: call.requestId },
+    }),
+  );
+}
+
 /** Makes the member; of many who accept one link at once, one does. */
 export async function acceptInvitation(
   call: OpenCall,

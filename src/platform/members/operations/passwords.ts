@@ -2,7 +2,7 @@ import { recordAudit } from "../../audit/audit.ts";
 import { actorOf } from "../../credentials/operations.ts";
 import type { Database } from "../../db/tx.ts";
 import { enqueueJob } from "../../jobs/jobs.ts";
-import { TenantShreddedError, type Keyring } from "../../keys/keyring.ts";
+import { SERVER_TENANT, TenantShreddedError, type Keyring } from "../../keys/keyring.ts";
 import { enqueueMail } from "../../notify/notify.ts";
 import type { Call, OpenCall } from "../../product.ts";
 import { nameOfTenant } from "../../tenants/operations.ts";
@@ -33,7 +33,10 @@ export type PasswordTools = {
   readonly endSessions: EndSessions;
 };
 
-/** The same work whether anybody has the address: what differs happens later, in the background. */
+/**
+ * The same work whether anybody has the address, with a row in the server's log: what differs, a row in the log of each
+ * organisation too, happens later, in the background.
+ */
 export async function requestReset(
   call: OpenCall,
   throttle: Throttle,
@@ -44,7 +47,16 @@ export async function requestReset(
   const expiresAt = new Date(call.now.getTime() + RESET_AWAITED_MS).toISOString();
   const payload = { addressHash: hash.toString("hex"), tenantId: request.tenant_id ?? null, expiresAt };
   const job = { name: RESET_JOB, payload, maxAttempts: RESET_ATTEMPTS };
-  await call.services.db.directory((tx) => enqueueJob(tx, job));
+  await call.services.db.tenant(SERVER_TENANT, async (tx) => {
+    await enqueueJob(tx, job);
+    await recordAudit(tx, SERVER_TENANT, {
+      action: "platform.requestPasswordReset",
+      at: call.now,
+      actor: { type: "visitor", id: "reset", ip: call.remoteAddress },
+      outcome: "success",
+      details: { request_id: call.requestId },
+    });
+  });
 }
 
 type SendTools = { readonly db: Database; readonly keyring: Keyring; publicUrl(): string };

@@ -1,3 +1,4 @@
+import type { AuditActor } from "../../../platform/audit/audit.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import type { OpenCall } from "../../../platform/product.ts";
 import { findTenant } from "../../../platform/tenants/store.ts";
@@ -12,20 +13,21 @@ import {
 } from "../store/signatures.ts";
 import { limitLook } from "./sign-limits.ts";
 import { findLink, type OpenLink } from "./sign-links.ts";
+import { noteSignature } from "./signature-changes.ts";
 
-/** What is behind a link. Looking changes nothing: programs that check mails open every link in them. */
-export async function showSignPage(call: OpenCall, token: string): Promise<SignPage> {
+/** What is behind a link. Looking changes nothing: programs that check mails open every link in them. It is on record. */
+export async function showSignPage(call: OpenCall, token: string, userAgent: string): Promise<SignPage> {
   const limited = await limitLook(call);
   if (limited !== null) return limited;
   const link = await findLink(call.services, token);
-  return link === null ? { kind: "nothing" } : pageOfLink(call, link, { notice: null });
+  return link === null ? { kind: "nothing" } : pageOfLink(call, link, { notice: null, lookedBy: userAgent });
 }
 
-/** The page of a link as things stand now. */
+/** The page of a link as things stand now; `lookedBy` where nothing else was done, so that nothing else is on record. */
 export async function pageOfLink(
   call: OpenCall,
   link: OpenLink,
-  shown: { notice: Notice | null; typed?: Typed },
+  shown: { notice: Notice | null; typed?: Typed; lookedBy?: string },
 ): Promise<SignPage> {
   const { tenant_id: tenantId } = link;
   return call.services.db.tenant(tenantId, async (tx) => {
@@ -35,10 +37,10 @@ export async function pageOfLink(
     ]);
     if (row === null) return { kind: "nothing" };
     const facts = await factsOf(tx, { call, link, row, signers });
-    if (facts === null) return { kind: "nothing" };
-    if (link.signer_id === null) return { kind: "envelope", facts, notice: shown.notice };
     const signer = signers.find(({ id }) => id === link.signer_id);
-    if (signer === undefined) return { kind: "nothing" };
+    if (facts === null || (link.signer_id !== null && signer === undefined)) return { kind: "nothing" };
+    if (shown.lookedBy !== undefined) await noteLook(tx, { call, link, row, signer, userAgent: shown.lookedBy });
+    if (signer === undefined) return { kind: "envelope", facts, notice: shown.notice };
     return {
       kind: "signer",
       facts,
@@ -50,6 +52,29 @@ export async function pageOfLink(
       typed: shown.typed ?? null,
     };
   });
+}
+
+async function noteLook(
+  tx: Tx,
+  look: {
+    call: OpenCall;
+    link: OpenLink;
+    row: SignatureRow;
+    signer: SignatureSignerRow | undefined;
+    userAgent: string;
+  },
+): Promise<void> {
+  const { call, link, row, signer, userAgent } = look;
+  const change = { tenantId: link.tenant_id, now: call.now, actor: visitorOf(call, signer) };
+  const details = { ...(signer === undefined ? {} : { signer_id: signer.id }), user_agent: userAgent };
+  await noteSignature(tx, change, row, { operation: "showSignPage", details });
+}
+
+/** Who has the link of a signer acts as that signer; who has the envelope's is not known. */
+export function visitorOf(call: OpenCall, signer: SignatureSignerRow | undefined): AuditActor {
+  const ip = call.remoteAddress;
+  if (signer === undefined) return { type: "visitor", id: "envelope", ip };
+  return { type: "signer", id: signer.id, email: signer.email, ip };
 }
 
 async function factsOf(

@@ -1,5 +1,5 @@
 import { randomInt, timingSafeEqual } from "node:crypto";
-import type { AuditActor } from "../../../platform/audit/audit.ts";
+import { recordedIn } from "../../../platform/audit/noted.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { newId } from "../../../platform/ids/ids.ts";
 import { isAppError } from "../../../platform/errors/errors.ts";
@@ -23,7 +23,7 @@ import {
 } from "../store/signatures.ts";
 import { evidenceSigner, sha256Hex, type EvidenceSigner } from "./evidence.ts";
 import { evidenceRecord } from "./evidence-record.ts";
-import { pageOfLink } from "./sign-pages.ts";
+import { pageOfLink, visitorOf } from "./sign-pages.ts";
 import {
   endSignature,
   enqueueInvitation,
@@ -54,7 +54,9 @@ export async function actOnLink(call: OpenCall, token: string, form: SignForm, v
   }
   const evidence = form.act === "sign" ? await evidenceSigner(call.services) : null;
   const isLimited = form.act === "code" && (await isCodeRefused(call, link, link.signer_id));
-  const notice = isLimited ? "code_limited" : await actOrWait(call, link, { form, visitor, evidence });
+  const notice = isLimited
+    ? await noteUnsentCode(call, link, visitor, "the signer's codes are used up")
+    : await actOrWait(call, link, { form, visitor, evidence });
   call.services.eventHints.hint();
   const typed: Typed = { name: form.name, reason: form.reason, email: form.email };
   return pageOfLink(call, link, { notice, typed });
@@ -67,30 +69,52 @@ async function isCodeRefused(call: OpenCall, link: OpenLink, signerId: string): 
 
 /** The answer is the same whatever address was typed; who is listed, and has the turn, gets a mail. */
 async function askForLink(call: OpenCall, link: OpenLink, email: string, visitor: Visitor): Promise<Notice> {
-  if (!isEmail(email)) return "email_wrong";
   const { services } = call;
-  if (await areAsksTaken(call, link.signature_id)) return "link_sent";
+  const notSent = (reason: string): Promise<void> =>
+    services.db.tenant(link.tenant_id, (tx) => noteAsk(tx, { call, link, visitor }, { outcome: "denied", reason }));
+  if (!isEmail(email)) {
+    await notSent("no address");
+    return "email_wrong";
+  }
+  if (await areAsksTaken(call, link.signature_id)) {
+    await notSent("links of the envelope are used up");
+    return "link_sent";
+  }
   const wanted = addressMac(call, email);
   const { tenant_id: tenantId, signature_id: signatureId } = link;
   const signers = await services.db.tenant(tenantId, (tx) => listSignatureSigners(tx, tenantId, [signatureId]));
   const found = dueSigners(signers).filter((signer) => timingSafeEqual(addressMac(call, signer.email), wanted));
+  if (found.length === 0) await notSent("nobody who has the turn");
   for (const signer of found) {
-    if (await areLinksTaken(call, signer.id)) continue;
-    await services.db.tenant(tenantId, (tx) => orderLink(tx, { call, link, signer, visitor }));
+    if (await areLinksTaken(call, signer.id)) await notSent("links of the signer are used up");
+    else await services.db.tenant(tenantId, (tx) => orderLink(tx, { call, link, signer, visitor }));
   }
   return "link_sent";
 }
 
-/** Whoever asks has the envelope only: who it is is not known. */
 async function orderLink(tx: Tx, order: Pick<Act, "call" | "link" | "signer" | "visitor">): Promise<void> {
   const { call, link, signer } = order;
   const { tenant_id: tenantId, signature_id: signatureId } = link;
   const row = await findSignature(tx, tenantId, signatureId);
-  if (row === null || !isOpenStatus(statusAt(row, call.now))) return;
+  if (row === null || !isOpenStatus(statusAt(row, call.now))) {
+    await noteAsk(tx, order, { outcome: "denied", reason: "not open" });
+    return;
+  }
   await enqueueInvitation(tx, tenantId, signatureId, { signerId: signer.id });
-  const actor: AuditActor = { type: "visitor", id: "envelope", ip: call.remoteAddress };
-  const details = { ...detailsOf(order), email: signer.email };
-  await noteSignature(tx, { tenantId, now: call.now, actor }, row, { operation: "askForLink", details });
+  await noteAsk(tx, order, { outcome: "success", signer_id: signer.id, email: signer.email });
+}
+
+type Asking = Pick<Act, "call" | "link" | "visitor">;
+type Asked = { readonly outcome: "success" | "denied"; readonly [detail: string]: string };
+
+/** Whoever asks has the envelope only: who it is is not known. */
+async function noteAsk(tx: Tx, { call, link, visitor }: Asking, { outcome, ...more }: Asked): Promise<void> {
+  const { tenant_id: tenantId, signature_id: signatureId } = link;
+  const row = await findSignature(tx, tenantId, signatureId);
+  if (row === null) return;
+  const change = { tenantId, now: call.now, actor: visitorOf(call, undefined) };
+  const details = { ...more, user_agent: visitor.userAgent };
+  await noteSignature(tx, change, row, { operation: "askForLink", outcome, details });
 }
 
 function addressMac(call: OpenCall, email: string): Buffer {
@@ -118,13 +142,12 @@ async function actOrWait(call: OpenCall, link: OpenLink, acting: Acting): Promis
     return await act(call, link, acting);
   } catch (error) {
     if (!isAppError(error, "notify", "too_many_notifications")) throw error;
-    await noteUnsentCode(call, link, acting.visitor);
-    return "code_limited";
+    return noteUnsentCode(call, link, acting.visitor, "the organisation's messages of the hour are used up");
   }
 }
 
 /** So that the organisation finds out why a signer cannot go on. */
-async function noteUnsentCode(call: OpenCall, link: OpenLink, visitor: Visitor): Promise<void> {
+async function noteUnsentCode(call: OpenCall, link: OpenLink, visitor: Visitor, reason: string): Promise<Notice> {
   const { tenant_id: tenantId, signature_id: signatureId } = link;
   await call.services.db.tenant(tenantId, async (tx) => {
     const [row, signers] = await Promise.all([
@@ -133,14 +156,14 @@ async function noteUnsentCode(call: OpenCall, link: OpenLink, visitor: Visitor):
     ]);
     const signer = signers.find(({ id }) => id === link.signer_id);
     if (row === null || signer === undefined) return;
-    const change = { tenantId, now: call.now, actor: actorOf(call, signer) };
-    const reason = "the organisation's messages of the hour are used up";
+    const change = { tenantId, now: call.now, actor: visitorOf(call, signer) };
     await noteSignature(tx, change, row, {
       operation: "sendCode",
       outcome: "failed",
       details: { ...detailsOf({ signer, visitor }), channel: codeChannel(row.required_code, signer), reason },
     });
   });
+  return "code_limited";
 }
 
 /** One transaction; the request is locked, so that of acts that race one comes first and the others see it. */
@@ -148,33 +171,46 @@ async function act(call: OpenCall, link: OpenLink, acting: Acting): Promise<Noti
   const { tenant_id: tenantId } = link;
   return call.services.db.tenant(tenantId, async (tx) => {
     const row = await lockSignature(tx, tenantId, link.signature_id);
-    if (row === null || !isOpenStatus(statusAt(row, call.now))) return "not_open";
-    const signers = await listSignatureSigners(tx, tenantId, [row.id]);
+    const signers = row === null ? [] : await listSignatureSigners(tx, tenantId, [row.id]);
     const signer = signers.find(({ id }) => id === link.signer_id);
-    if (signer === undefined || link.replaced_at !== null || !dueSigners(signers).includes(signer)) return "not_open";
-    const change = { tenantId, now: call.now, actor: actorOf(call, signer) };
+    if (row === null || signer === undefined) return "not_open";
+    const change = { tenantId, now: call.now, actor: visitorOf(call, signer) };
     const one: Act = { ...acting, call, link, change, row, signers, signer };
-    // Nobody signs, declines or delegates what was never shown to them.
-    if (acting.form.act !== "open" && signer.viewed_at === null) return "not_open";
-    switch (acting.form.act) {
-      case "open":
-        return open(tx, one);
-      case "code":
-        return sendCode(tx, one);
-      case "sign":
-        return (await refuseCode(tx, one)) ?? signDocument(tx, one);
-      case "decline":
-        return (await refuseCode(tx, one)) ?? decline(tx, one);
-      case "delegate":
-        return (await refuseCode(tx, one)) ?? delegate(tx, one);
-      default:
-        return null;
+    const notice = await carryOut(tx, one);
+    // What changed nothing is on record, too.
+    if (recordedIn(tx).length === 0) {
+      const details = { ...detailsOf(one), act: actOf(acting.form), ...(notice === null ? {} : { reason: notice }) };
+      const outcome = notice === null ? "success" : "denied";
+      await noteSignature(tx, change, row, { operation: "actOnSignPage", outcome, details });
     }
+    return notice;
   });
 }
 
-function actorOf(call: OpenCall, signer: SignatureSignerRow): AuditActor {
-  return { type: "signer", id: signer.id, email: signer.email, ip: call.remoteAddress };
+function actOf({ act: named }: SignForm): string {
+  return ["open", "code", "sign", "decline", "delegate"].includes(named) ? named : "unknown";
+}
+
+async function carryOut(tx: Tx, one: Act): Promise<Notice | null> {
+  const { row, signers, signer, link, form, change } = one;
+  const isOpen = isOpenStatus(statusAt(row, change.now)) && link.replaced_at === null;
+  if (!isOpen || !dueSigners(signers).includes(signer)) return "not_open";
+  // Nobody signs, declines or delegates what was never shown to them.
+  if (form.act !== "open" && signer.viewed_at === null) return "not_open";
+  switch (form.act) {
+    case "open":
+      return open(tx, one);
+    case "code":
+      return sendCode(tx, one);
+    case "sign":
+      return (await refuseCode(tx, one)) ?? signDocument(tx, one);
+    case "decline":
+      return (await refuseCode(tx, one)) ?? decline(tx, one);
+    case "delegate":
+      return (await refuseCode(tx, one)) ?? delegate(tx, one);
+    default:
+      return null;
+  }
 }
 
 async function open(tx: Tx, one: Act): Promise<null> {
