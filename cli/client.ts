@@ -1,6 +1,16 @@
 import { CommandError } from "./command.ts";
 import { isRecord } from "./answer.ts";
 
+/** What the server refused, with the code of its problem document. */
+export class RefusedError extends CommandError {
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
 /** Speaks to a server as one caller. */
 export type Client = {
   get(path: string): Promise<unknown>;
@@ -24,14 +34,17 @@ const TIMEOUT_MS = 60_000;
 const MAX_PAGES = 10_000;
 const PAGE_ENTRIES = 200;
 
-/** Every failure becomes a `CommandError` with the words of the server and the id under which its log knows the request. */
-export function createClient(options: { readonly url: string; readonly token: string }): Client {
+/**
+ * Every failure becomes a `CommandError` with the words of the server and the id under which its log knows the request.
+ * Without a token it speaks as nobody who is known.
+ */
+export function createClient(options: { readonly url: string; readonly token: string | null }): Client {
   const send = async (method: string, path: string, request: Sending): Promise<Response> =>
     fetch(new URL(path, options.url), {
       method,
       headers: {
         accept: "application/json",
-        authorization: `Bearer ${options.token}`,
+        ...(options.token === null ? {} : { authorization: `Bearer ${options.token}` }),
         ...(request.body === undefined ? {} : { "content-type": "application/json" }),
         ...request.headers,
       },
@@ -45,7 +58,7 @@ export function createClient(options: { readonly url: string; readonly token: st
   const call = async (method: string, path: string, body?: Readonly<Record<string, unknown>>): Promise<unknown> => {
     const answer = await send(method, path, body === undefined ? {} : { body });
     const text = await answer.text();
-    if (!answer.ok) throw new CommandError(describeRefusal(answer, text));
+    if (!answer.ok) throw refusalOf(answer, text);
     return text === "" ? null : parse(text, options.url);
   };
   return {
@@ -58,7 +71,7 @@ export function createClient(options: { readonly url: string; readonly token: st
     as: (token) => createClient({ ...options, token }),
     async stream(path, headers = {}) {
       const answer = await send("GET", path, { headers: { accept: "*/*", ...headers }, isEndless: true });
-      if (!answer.ok) throw new CommandError(describeRefusal(answer, await answer.text()));
+      if (!answer.ok) throw refusalOf(answer, await answer.text());
       if (answer.body === null) throw new CommandError("the server's answer has no body");
       return answer.body;
     },
@@ -94,7 +107,7 @@ function parse(text: string, url: string): unknown {
 }
 
 /** The parts of a problem document (RFC 9457) that help a person. */
-function describeRefusal(answer: Response, text: string): string {
+function refusalOf(answer: Response, text: string): RefusedError {
   const problem = readProblem(text);
   const part = (name: string): string => {
     const value = problem[name];
@@ -104,11 +117,12 @@ function describeRefusal(answer: Response, text: string): string {
   const said = part("detail") || part("title") || answer.statusText;
   const fields = Array.isArray(problem["errors"]) ? problem["errors"].filter(isRecord) : [];
   const requestId = part("request_id") || (answer.headers.get("x-request-id") ?? "");
-  return [
+  const lines = [
     `${answer.status}${code}: ${said}`,
     ...fields.map((field) => `  ${String(field["parameter"])}: ${String(field["reason"])}`),
     ...(requestId === "" ? [] : [`  request id: ${requestId}`]),
-  ].join("\n");
+  ];
+  return new RefusedError(lines.join("\n"), part("code"));
 }
 
 function readProblem(text: string): Record<string, unknown> {

@@ -46,7 +46,7 @@ export type Group = { readonly summary: string; readonly actions: Readonly<Recor
 /** A command that the server's own program carries out: its arguments are handed on as they are. */
 export type HandedOn = { readonly summary: string; readonly help: string; readonly serverCommand: string };
 
-export type Command = Group | HandedOn;
+export type Command = Group | HandedOn | Action;
 
 /** The command line was not understood; the exit code is 2. */
 export class UsageError extends Error {

@@ -41,14 +41,23 @@ export function asSsksManager(surroundings: Surroundings): Client {
   return connect(url, token, surroundings);
 }
 
-function connect(url: string, token: string, surroundings: Surroundings): Client {
+/** Where a member signs in: as named on the command line, else as every other command finds it. */
+export function urlOf(given: string | undefined, environment: Surroundings["environment"]): string {
+  return given ?? environment["TABELLION_URL"] ?? defaultUrl(environment);
+}
+
+/** As nobody yet, or by a token, where that is what is to be shown. */
+export function connect(url: string, token: string | null, surroundings: Surroundings): Client {
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new CommandError(`${JSON.stringify(url)} is not the URL of a server, such as https://docs.example.org`);
   }
-  if (!/^[\x21-\x7e]+$/.test(token)) throw new CommandError("the token holds characters that no token has");
+  if (token !== null && !/^[\x21-\x7e]+$/.test(token))
+    throw new CommandError("the token holds characters that no token has");
   const { protocol, hostname } = new URL(url);
   if (protocol === "http:" && !LOOPBACK.has(hostname)) {
-    surroundings.stderr.write(`tabellion: warning: the token goes to ${hostname} without TLS\n`);
+    surroundings.stderr.write(
+      `tabellion: warning: ${token === null ? "what you type" : "the token"} goes to ${hostname} without TLS\n`,
+    );
   }
   return createClient({ url, token });
 }

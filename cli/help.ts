@@ -3,6 +3,7 @@ import type { Action, Command, Group, Option } from "./command.ts";
 const ENVIRONMENT = `Environment:
   TABELLION_URL             Where the server answers; http://127.0.0.1:8080 when not set (TABELLION_PORT counts).
   TABELLION_OPERATOR_TOKEN  The operator's token; read from operator.token in TABELLION_DATA (./data) when not set.
+  XDG_CONFIG_HOME           Where login keeps the session, in tabellion/session.json; ~/.config when not set.
   SECUFILE_API_KEY          A token of an organisation, for its own tokens; SECUFILE_URL says where it is used.
   SSKS_TOKEN                A token that manages applications of SSKS; SSKS_URL says where it is used.
 

@@ -10,6 +10,7 @@ import {
   type HandedOn,
   type Surroundings,
 } from "./command.ts";
+import { login, logout, me } from "./commands/account.ts";
 import { audit } from "./commands/audit.ts";
 import { backup } from "./commands/backup.ts";
 import { config } from "./commands/config.ts";
@@ -21,7 +22,9 @@ import { token } from "./commands/token.ts";
 import { actionHelp, generalHelp, groupHelp } from "./help.ts";
 import { runServerProgram } from "./server-program.ts";
 
-const commands: Readonly<Record<string, Command>> = { config, backup, tenant, member, token, audit, ssks, notify };
+const commands: Readonly<Record<string, Command>> = {
+  ...{ config, backup, tenant, login, logout, me, member, token, audit, ssks, notify },
+};
 
 const FAILED = 1;
 const MISUSED = 2;
@@ -35,9 +38,9 @@ async function run(argv: readonly string[], surroundings: Surroundings): Promise
     surroundings.stderr.write(`${said}${generalHelp(commands)}`);
     return MISUSED;
   }
-  return "serverCommand" in command
-    ? runHandedOn(command, rest, surroundings)
-    : runGroup({ name, group: command }, rest, surroundings);
+  if ("serverCommand" in command) return runHandedOn(command, rest, surroundings);
+  if ("actions" in command) return runGroup({ name, group: command }, rest, surroundings);
+  return runAction({ path: name, action: command }, rest, surroundings);
 }
 
 async function runHandedOn(command: HandedOn, rest: readonly string[], surroundings: Surroundings): Promise<number> {
@@ -58,7 +61,16 @@ async function runGroup(
     return MISUSED;
   }
   const path = `${name} ${verb}`;
-  if ("actions" in action) return runGroup({ name: path, group: action }, rest, surroundings);
+  return "actions" in action
+    ? runGroup({ name: path, group: action }, rest, surroundings)
+    : runAction({ path, action }, rest, surroundings);
+}
+
+async function runAction(
+  { path, action }: { path: string; action: Action },
+  rest: readonly string[],
+  surroundings: Surroundings,
+): Promise<number> {
   if (asksHelp(rest)) return tell(actionHelp(path, action), surroundings);
   try {
     return await action.run(givenOf(action, rest), surroundings);

@@ -21,6 +21,7 @@ const SLOW_SECONDS: Readonly<Record<string, number>> = {
   "test/e2e/canaries.test.ts": 45,
   "test/e2e/start.test.ts": 38,
   "test/e2e/cli.test.ts": 24,
+  "test/e2e/people-by-command.test.ts": 19,
   "test/e2e/start-accounts.test.ts": 21,
   "src/platform/backup/command.test.ts": 21,
   "test/e2e/acceptance-faults.test.ts": 20,
