@@ -1,22 +1,15 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { systemClock } from "./platform/clock/clock.ts";
-import type { TokenCheck } from "./platform/credentials/check.ts";
-import { administration } from "./platform/administration/product.ts";
 import { readConfig } from "./platform/config/config.ts";
 import type { Method } from "./platform/http/route.ts";
 import { createSmoother } from "./platform/limits/smoothing.ts";
 import { networkOf } from "./platform/limits/network.ts";
 import { listen, type ServedRoute } from "./platform/server/listen.ts";
 import { createMetrics } from "./platform/server/metrics.ts";
-import { createPeople } from "./platform/sessions/people.ts";
-import type { Product, Services } from "./platform/product.ts";
-import { secufile } from "./products/secufile/product.ts";
-import { rotateEvidenceKey } from "./products/secufile/operations/evidence.ts";
-import { secufileRoleScopes, secufileScopes } from "./products/secufile/scopes.ts";
-import { ssks } from "./products/ssks/product.ts";
-import { ssksRoleScopes, ssksScopes } from "./products/ssks/scopes.ts";
+import type { Services } from "./platform/product.ts";
 import { testLog } from "../test/support/database.ts";
+import { allProducts } from "../test/support/all-products.ts";
 import { openMailbox, type Mailbox } from "../test/support/mailbox.ts";
 import { openVisits, visit, type Visit } from "../test/support/open-visits.ts";
 import { demoTenant, newPerson, signIn, type Person } from "../test/support/people.ts";
@@ -24,27 +17,14 @@ import { clientOf, expected, look, withScopes, type Client } from "../test/suppo
 import { startTestServer } from "../test/support/server.ts";
 import { demoSsks } from "../test/support/ssks-client.ts";
 
-/** Only handlers look at what a server is made of, and no request is handled here. */
-// oxlint-disable-next-line typescript/no-unsafe-assignment -- a clock is all that is needed, by the line above
-const nothing: Services & TokenCheck = Object.assign(Object.create(null), { clock: systemClock });
-const products: readonly Product[] = [
-  secufile(nothing, nothing),
-  ssks(nothing, nothing),
-  administration(
-    nothing,
-    { secufile: secufileScopes, ssks: ssksScopes },
-    createPeople(nothing, { secufile: secufileRoleScopes, ssks: ssksRoleScopes }),
-    rotateEvidenceKey,
-  ),
-];
-
 /** Every route that a server answers, as its own library knows them. */
 async function servedRoutes(): Promise<readonly ServedRoute[]> {
   const config = readConfig({ TABELLION_PORT: "0" });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nobody calls it, and listening asks for no other part
+  const services = { config, log: testLog, clock: systemClock } as unknown as Services;
   const server = await listen({
-    // Nobody calls it.
-    services: Object.assign(nothing, { config, log: testLog }),
-    products,
+    services,
+    products: allProducts,
     metrics: createMetrics(),
     smoother: createSmoother({ clock: systemClock }),
     readiness: { check: async () => ({}) },
@@ -145,7 +125,7 @@ describe("every request is on record", () => {
     };
     const narrow = new Map<string, Client>();
     for (const scope of ["documents:read", "webhooks:read"]) narrow.set(scope, await withScopes(full, [scope]));
-    drives = products.flatMap((product) =>
+    drives = allProducts.flatMap((product) =>
       product.routes.flatMap((route) =>
         route.paths.flatMap((template): Drive[] => {
           const to = { operation: `${product.name}.${route.operation}`, method: route.method, path: pathOf(template) };
