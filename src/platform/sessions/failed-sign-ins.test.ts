@@ -4,6 +4,7 @@ import { testLog } from "../../../test/support/database.ts";
 import { look } from "../../../test/support/secufile-client.ts";
 import type { Database } from "../db/tx.ts";
 import { SERVER_TENANT } from "../keys/keyring.ts";
+import { addressHash } from "../members/member.ts";
 import type { RoleScopes } from "../members/roles.ts";
 import { World } from "../members/test-world.ts";
 import { createThrottle, SIGN_IN_LIMITS } from "../members/throttle.ts";
@@ -20,9 +21,15 @@ import { logIn, type SignInTools } from "./sign-in.ts";
 import { createSigningKeys } from "./signing-keys.ts";
 
 const MINUTE_MS = 60_000;
+const reason = "login_failed";
 const MEMBER = "mem_01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
 
-type Row = { readonly resource_id: string | null; readonly tries: number | null; readonly network: string | null };
+type Row = {
+  readonly resource_id: string | null;
+  readonly reason: string;
+  readonly tries: number | null;
+  readonly network: string | null;
+};
 
 describe("failed sign-ins on record", () => {
   let world: World;
@@ -45,12 +52,19 @@ describe("failed sign-ins on record", () => {
   }
   function failed(more: Partial<FailedSignIn> = {}): FailedSignIn {
     const whose = { account: "one", tenantId, memberId: MEMBER, remoteAddress: "198.51.100.7" };
-    return { action: "platform.logIn", ...whose, requestId: "req_1", at: world.clock.now(), ...more };
+    return {
+      action: "platform.logIn",
+      reason: "login_failed",
+      ...whose,
+      requestId: "req_1",
+      at: world.clock.now(),
+      ...more,
+    };
   }
   async function rows(of = tenantId): Promise<Row[]> {
     return look(
       world.database.superUrl,
-      `select resource_id, (event::json -> 'details' ->> 'tries')::int as tries, event::json -> 'details' ->> 'network' as network
+      `select resource_id, event::json -> 'details' ->> 'reason' as reason, (event::json -> 'details' ->> 'tries')::int as tries, event::json -> 'details' ->> 'network' as network
          from platform.audit_events where tenant_id = $1 and actor_id = 'sign-in' order by id`,
       [of],
     );
@@ -59,14 +73,14 @@ describe("failed sign-ins on record", () => {
 
   test("200 wrong tries at one account leave its first one at once and one count, which add up", async () => {
     for (let index = 0; index < 200; index++) await failures.note(failed());
-    assert.deepEqual(await rows(), [{ resource_id: MEMBER, tries: null, network: null }]);
+    assert.deepEqual(await rows(), [{ resource_id: MEMBER, reason, tries: null, network: null }]);
     await failures.flush();
     assert.equal((await rows()).length, 1, "the minute is not over");
     world.clock.advance(MINUTE_MS);
     await failures.flush();
     await failures.flush();
     const all = await rows();
-    assert.deepEqual(all[1], { resource_id: MEMBER, tries: 199, network: "198.51.100.0/24" });
+    assert.deepEqual(all[1], { resource_id: MEMBER, reason, tries: 199, network: "198.51.100.0/24" });
     assert.deepEqual([all.length, triesIn(all)], [2, 200]);
   });
 
@@ -84,17 +98,61 @@ describe("failed sign-ins on record", () => {
     };
     const { memberId, email } = await world.member(tenantId);
     const { limit } = SIGN_IN_LIMITS.accountAtAddress;
+    const heldBack = 5;
     for (let network = 0; network < 200 / limit; network++) {
       // The account is let tried by so many strangers only when time has passed.
       await look(world.database.superUrl, "delete from platform.rate_windows");
       const call = world.openCall(`203.0.${network}.9`);
-      const tries = Array.from({ length: limit }, () => logIn(call, tools, { email, password: "a wrong one" }));
+      const tries = Array.from({ length: limit + heldBack }, () =>
+        logIn(call, tools, { email, password: "a wrong one" }),
+      );
       for (const { status } of await Promise.allSettled(tries)) assert.equal(status, "rejected");
     }
     await failures.stop();
     const all = await rows();
     assert.deepEqual(new Set(all.map((row) => row.resource_id)), new Set([memberId]));
-    assert.deepEqual([all.length, triesIn(all)], [20, 200]);
+    const why = (wanted: string): Row[] => all.filter((row) => row.reason === wanted);
+    assert.deepEqual([why("login_failed").length, triesIn(why("login_failed"))], [20, 200]);
+    assert.deepEqual([why("rate_limited").length, triesIn(why("rate_limited"))], [10, 10 * heldBack]);
+  });
+
+  test("who is held back before anything is looked at is counted where the account is, in the server's log where there is none", async () => {
+    const { memberId, email } = await world.member(tenantId);
+    const common = { action: "platform.logIn", remoteAddress: "198.51.100.7", at: world.clock.now() };
+    const named = (address: string, of: string | null) => ({
+      addressHash: addressHash(world.keyring, address),
+      tenantId: of,
+    });
+    const elsewhere = await world.tenant();
+    for (let time = 0; time < 100; time++) {
+      failures.noteHeldBack({ ...common, account: named(email, null) });
+      failures.noteHeldBack({ ...common, account: named(email, elsewhere) });
+      failures.noteHeldBack({ ...common, account: named("nobody@example.org", null) });
+      failures.noteHeldBack({ ...common, action: "platform.logInByCode", account: { tenantId, memberId } });
+    }
+    const earlier = (await rows(SERVER_TENANT)).length;
+    await failures.stop();
+    const counted = { reason: "rate_limited", tries: 100, network: "198.51.100.0/24" };
+    const ofMember = { ...counted, resource_id: memberId };
+    assert.deepEqual(await rows(), [ofMember, ofMember]);
+    const ofNobody = { ...counted, resource_id: null };
+    assert.deepEqual((await rows(SERVER_TENANT)).slice(earlier), [ofNobody, ofNobody]);
+  });
+
+  test("those held back are counted in bounded few rows, too", async () => {
+    for (let index = 0; index < 1_000; index++) {
+      const account = { addressHash: Buffer.from(String(index)), tenantId: null };
+      failures.noteHeldBack({
+        action: "platform.logIn",
+        account,
+        remoteAddress: "198.51.100.7",
+        at: world.clock.now(),
+      });
+    }
+    const earlier = (await rows(SERVER_TENANT)).length;
+    await failures.stop();
+    const all = (await rows(SERVER_TENANT)).slice(earlier);
+    assert.deepEqual([all.length, triesIn(all)], [MAX_COUNTS_A_MINUTE + 1, 1_000]);
   });
 
   test("whether an account exists decides nothing: not how many rows are written before the answer, nor which", async () => {
@@ -130,7 +188,7 @@ describe("failed sign-ins on record", () => {
     assert.equal(triesIn(all), 2_000);
     const others = all.filter(({ network }) => network === "others");
     assert.deepEqual(others, [
-      { resource_id: null, tries: 2_000 - FIRSTS_A_MINUTE - MAX_COUNTS_A_MINUTE, network: "others" },
+      { resource_id: null, reason, tries: 2_000 - FIRSTS_A_MINUTE - MAX_COUNTS_A_MINUTE, network: "others" },
     ]);
   });
 
@@ -181,7 +239,7 @@ describe("failed sign-ins on record", () => {
     await failures.stop();
     assert.equal((await rows()).length, 1);
     assert.deepEqual((await rows(SERVER_TENANT)).slice(earlier), [
-      { resource_id: MEMBER, tries: 2, network: "198.51.100.0/24" },
+      { resource_id: MEMBER, reason, tries: 2, network: "198.51.100.0/24" },
     ]);
   });
 });

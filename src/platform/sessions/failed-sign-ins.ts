@@ -4,10 +4,13 @@ import type { Database } from "../db/tx.ts";
 import { SERVER_TENANT, TenantShreddedError, type Keyring } from "../keys/keyring.ts";
 import { networkOf } from "../limits/network.ts";
 import type { Log } from "../log/log.ts";
+import { listPlaces } from "../members/store/members.ts";
 
 /** Somebody who showed a wrong password or code, or an address that nobody has. */
 export type FailedSignIn = {
   readonly action: string;
+  /** Code of the refusal. */
+  readonly reason: string;
   /** What was tried, existing or not: told apart by this alone, so that both leave the same. */
   readonly account: string;
   /** Whose log it belongs to; the server's where the account does not exist. */
@@ -18,6 +21,14 @@ export type FailedSignIn = {
   readonly at: Date;
 };
 
+/** Somebody whom a limit refused before anything was looked at: after the password the member is known, before it an address. */
+export type HeldBack = Pick<FailedSignIn, "action" | "remoteAddress" | "at"> & {
+  readonly account:
+    | { readonly tenantId: string; readonly memberId: string }
+    /** `tenantId`: the organisation that was named, where one was. */
+    | { readonly addressHash: Buffer; readonly tenantId: string | null };
+};
+
 /**
  * Puts failed sign-ins on record so that a flood writes little: of each minute the first of an account from a network
  * leaves a row before it is answered, and all others together one row, with their number, once the minute is over. Owns the
@@ -25,6 +36,8 @@ export type FailedSignIn = {
  */
 export type FailedSignIns = {
   note(failed: FailedSignIn): Promise<void>;
+  /** Only counts; the account is looked for once the minute is over. */
+  noteHeldBack(heldBack: HeldBack): void;
   /** Writes what was counted in minutes that are over; what cannot be written is kept for the next time. */
   flush(): Promise<void>;
   /** Writes what was counted in any minute. */
@@ -36,20 +49,30 @@ const MINUTE_MS = 60_000;
 /** Accounts of one minute with a row of their own: from one network, and from all. */
 export const FIRSTS_A_NETWORK = 10;
 export const FIRSTS_A_MINUTE = 200;
-/** Members and networks told apart in the counts of one minute; beyond them each organisation has one count. */
+/**
+ * Members and networks told apart in the counts of one minute; beyond them each organisation has one count. Of addresses that are
+ * held back as many more; beyond them the server's log has one count.
+ */
 export const MAX_COUNTS_A_MINUTE = 200;
 /** Minutes that are kept while no row can be written. */
 const MAX_MINUTES = 60;
 const OTHERS = "others";
+const HELD_BACK = "rate_limited";
 
-type Counted = Omit<FailedSignIn, "account" | "remoteAddress" | "requestId" | "at"> & {
-  readonly network: string;
-  readonly tries: number;
-  readonly firstAt: Date;
-  readonly lastAt: Date;
+type Sum = { readonly network: string; readonly tries: number; readonly firstAt: Date; readonly lastAt: Date };
+type Counted = Sum & Pick<FailedSignIn, "action" | "reason" | "tenantId" | "memberId">;
+type CountedHeldBack = Sum & {
+  readonly action: string;
+  readonly addressHash: Buffer;
+  readonly tenantId: string | null;
 };
 
-type Minute = { readonly firsts: Set<string>; readonly firstsOf: Map<string, number>; counts: Map<string, Counted> };
+type Minute = {
+  readonly firsts: Set<string>;
+  readonly firstsOf: Map<string, number>;
+  counts: Map<string, Counted>;
+  heldBack: Map<string, CountedHeldBack>;
+};
 type Tools = { readonly db: Database; readonly keyring: Keyring; readonly clock: Clock; readonly log: Log };
 
 export function createFailedSignIns(tools: Tools): FailedSignIns {
@@ -77,6 +100,12 @@ export function createFailedSignIns(tools: Tools): FailedSignIns {
         throw error;
       });
     },
+    noteHeldBack({ action, account, remoteAddress, at }) {
+      const minute = minuteAt(minutes, startOf(at));
+      const one = { action, ...oneOf(networkOf(remoteAddress), at) };
+      if ("memberId" in account) add(minute, { ...one, ...account, reason: HELD_BACK });
+      else addHeldBack(minute, { ...one, ...account });
+    },
     flush,
     stop() {
       clearInterval(timer);
@@ -90,7 +119,7 @@ function minuteAt(minutes: Map<number, Minute>, start: number): Minute {
   if (found !== undefined) return found;
   const oldest = minutes.keys().next().value;
   if (minutes.size >= MAX_MINUTES && oldest !== undefined) minutes.delete(oldest);
-  const made: Minute = { firsts: new Set(), firstsOf: new Map(), counts: new Map() };
+  const made: Minute = { firsts: new Set(), firstsOf: new Map(), counts: new Map(), heldBack: new Map() };
   minutes.set(start, made);
   return made;
 }
@@ -104,54 +133,81 @@ function takeFirst({ firsts, firstsOf }: Minute, network: string, first: string)
   return true;
 }
 
-function countedOf({ action, tenantId, memberId, at }: FailedSignIn, network: string): Counted {
-  return { action, tenantId, memberId, network, tries: 1, firstAt: at, lastAt: at };
+function countedOf({ action, reason, tenantId, memberId, at }: FailedSignIn, network: string): Counted {
+  return { action, reason, tenantId, memberId, ...oneOf(network, at) };
+}
+
+function oneOf(network: string, at: Date): Sum {
+  return { network, tries: 1, firstAt: at, lastAt: at };
 }
 
 function add({ counts }: Minute, counted: Counted): void {
-  const { action, tenantId, memberId, network } = counted;
-  const own = `${action} ${tenantId} ${memberId} ${network}`;
-  const isToldApart = counts.has(own) || counts.size < MAX_COUNTS_A_MINUTE;
-  const key = isToldApart ? own : `${action} ${tenantId} ${OTHERS}`;
-  const earlier = counts.get(key);
-  const entry = isToldApart ? counted : { ...counted, memberId: null, network: OTHERS };
-  counts.set(key, earlier === undefined ? entry : sumOf(earlier, entry));
+  const { action, reason, tenantId, memberId, network } = counted;
+  const own = `${action} ${reason} ${tenantId} ${memberId} ${network}`;
+  if (counts.has(own) || counts.size < MAX_COUNTS_A_MINUTE) addTo(counts, own, counted);
+  else addTo(counts, `${action} ${reason} ${tenantId} ${OTHERS}`, { ...counted, memberId: null, network: OTHERS });
 }
 
-function sumOf(one: Counted, other: Counted): Counted {
-  const [firstAt, lastAt] = [one.firstAt, one.lastAt];
-  return {
-    ...one,
-    tries: one.tries + other.tries,
-    firstAt: other.firstAt < firstAt ? other.firstAt : firstAt,
-    lastAt: other.lastAt > lastAt ? other.lastAt : lastAt,
-  };
+function addHeldBack({ heldBack }: Minute, counted: CountedHeldBack): void {
+  const { action, addressHash, tenantId, network } = counted;
+  const own = `${action} ${addressHash.toString("hex")} ${tenantId} ${network}`;
+  if (heldBack.has(own) || heldBack.size < MAX_COUNTS_A_MINUTE) addTo(heldBack, own, counted);
+  else addTo(heldBack, `${action} ${OTHERS}`, { ...counted, addressHash: NOBODY, tenantId: null, network: OTHERS });
+}
+
+/** No account has this hash. */
+const NOBODY = Buffer.alloc(0);
+
+function addTo<T extends Sum>(counts: Map<string, T>, key: string, counted: T): void {
+  const earlier = counts.get(key);
+  if (earlier === undefined) {
+    counts.set(key, counted);
+    return;
+  }
+  const tries = earlier.tries + counted.tries;
+  const firstAt = earlier.firstAt < counted.firstAt ? earlier.firstAt : counted.firstAt;
+  const lastAt = earlier.lastAt > counted.lastAt ? earlier.lastAt : counted.lastAt;
+  counts.set(key, { ...earlier, tries, firstAt, lastAt });
 }
 
 async function recordFirst(db: Database, failed: FailedSignIn): Promise<void> {
   const { tenantId, remoteAddress: ip, requestId } = failed;
-  const entry = entryOf(failed, { at: failed.at, ip, details: { request_id: requestId } });
+  const entry = entryOf(failed, { at: failed.at, ip, details: { reason: failed.reason, request_id: requestId } });
   await db.tenant(tenantId, (tx) => recordAudit(tx, tenantId, entry));
 }
 
 async function flushMinutes(tools: Tools, minutes: Map<number, Minute>, end: number): Promise<void> {
   for (const [start, minute] of minutes) {
     if (start >= end) continue;
-    const counts = [...minute.counts.values()];
+    const { counts, heldBack } = minute;
     minute.counts = new Map();
-    for (const counted of counts) {
-      await recordCount(tools, counted).catch((error: unknown) => {
-        tools.log.warn({ error }, "a count of failed sign-ins could not be written");
-        add(minute, counted);
-      });
+    minute.heldBack = new Map();
+    const keep = (again: () => void) => (error: unknown) => {
+      tools.log.warn({ error }, "a count of failed sign-ins could not be written");
+      again();
+    };
+    for (const counted of counts.values()) {
+      await recordCount(tools, counted).catch(keep(() => add(minute, counted)));
     }
-    if (minute.counts.size === 0) minutes.delete(start);
+    for (const counted of heldBack.values()) {
+      await recordHeldBack(tools, counted).catch(keep(() => addHeldBack(minute, counted)));
+    }
+    if (minute.counts.size === 0 && minute.heldBack.size === 0) minutes.delete(start);
   }
 }
 
+/** In the log of the one organisation where the account is, else in the server's, as the sign-in itself would find it. */
+async function recordHeldBack(tools: Tools, counted: CountedHeldBack): Promise<void> {
+  const { addressHash, tenantId, ...rest } = counted;
+  const places = await tools.db.directory((tx) => listPlaces(tx, addressHash, tenantId));
+  const place = places.length === 1 ? places[0] : undefined;
+  const whose = { tenantId: place?.tenant_id ?? SERVER_TENANT, memberId: place?.member_id ?? null };
+  await recordCount(tools, { ...rest, ...whose, reason: HELD_BACK });
+}
+
 async function recordCount({ db, keyring }: Tools, counted: Counted): Promise<void> {
-  const { network, tries, firstAt, lastAt } = counted;
-  const details = { tries, network, from: firstAt.toISOString(), to: lastAt.toISOString() };
+  const { reason, network, tries, firstAt, lastAt } = counted;
+  const details = { reason, tries, network, from: firstAt.toISOString(), to: lastAt.toISOString() };
   const entry = entryOf(counted, { at: lastAt, details });
   const tenantId = await logOf(keyring, counted.tenantId);
   await db.tenant(tenantId, (tx) => recordAudit(tx, tenantId, entry));

@@ -1,6 +1,7 @@
 import { recordAudit } from "../audit/audit.ts";
 import { actorOf } from "../credentials/operations.ts";
 import type { Tx } from "../db/tx.ts";
+import { isAppError } from "../errors/errors.ts";
 import { SERVER_TENANT, TenantShreddedError, type TenantKeys } from "../keys/keyring.ts";
 import { memberError } from "../members/errors.ts";
 import { knownHash, rememberAddress } from "../members/known-address.ts";
@@ -14,7 +15,7 @@ import type { Throttle } from "../members/throttle.ts";
 import type { Call, OpenCall } from "../product.ts";
 import type { AccessTokens } from "./access-token.ts";
 import { sessionError } from "./errors.ts";
-import type { FailedSignIns } from "./failed-sign-ins.ts";
+import type { FailedSignIns, HeldBack } from "./failed-sign-ins.ts";
 import { endSession, refreshSession, startSession, type Refreshed } from "./operations.ts";
 import { readSecondStep, secondStepToken, SECOND_STEP_SECONDS } from "./second-step.ts";
 import { findSessionMember, updateProved } from "./store.ts";
@@ -25,7 +26,7 @@ export type SignInTools = {
   readonly hasher: PasswordHasher;
   readonly throttle: Throttle;
   readonly tokens: AccessTokens;
-  readonly failures: Pick<FailedSignIns, "note">;
+  readonly failures: Pick<FailedSignIns, "note" | "noteHeldBack">;
   /** What the published scope of an access token says for each role; what counts is the role, at each request. */
   readonly roleScopes: RoleScopes;
 };
@@ -42,7 +43,10 @@ export async function logIn(
 ): Promise<LoginAnswer> {
   const { keyring, db } = call.services;
   const hash = addressHash(keyring, request.email);
-  await tools.throttle.signIn({ accountHash: hash, remoteAddress: call.remoteAddress });
+  const heldBack = { action: "platform.logIn", account: { addressHash: hash, tenantId: request.tenant_id ?? null } };
+  await tools.throttle
+    .signIn({ accountHash: hash, remoteAddress: call.remoteAddress })
+    .catch(notingHeldBack(call, tools, heldBack));
   const places = await db.directory((tx) => listPlaces(tx, hash, request.tenant_id ?? null));
   // An address with several organisations has to name one.
   const place = places.length === 1 ? places[0] : undefined;
@@ -65,10 +69,21 @@ export async function logIn(
   return tokensOf(tools, started, row, call.now);
 }
 
+function notingHeldBack(
+  { remoteAddress, now: at }: OpenCall,
+  { failures }: SignInTools,
+  heldBack: Pick<HeldBack, "action" | "account">,
+): (error: unknown) => never {
+  return (error) => {
+    if (isAppError(error, "platform", "rate_limited")) failures.noteHeldBack({ ...heldBack, remoteAddress, at });
+    throw error;
+  };
+}
+
 type Tried = { readonly account: string; readonly found: Found | null };
 
 async function refused(call: OpenCall, tools: SignInTools, tried: Tried): Promise<Error> {
-  await noteFailure(call, tools, { action: "platform.logIn", ...tried });
+  await noteFailure(call, tools, { action: "platform.logIn", reason: "login_failed", ...tried });
   return sessionError(
     "login_failed",
     "Address or password is wrong. An address of several organisations names one by tenant_id.",
@@ -84,7 +99,9 @@ export async function logInByCode(
   const { keyring, db } = call.services;
   const step = readSecondStep(keyring, request.mfa_token, call.now);
   if (step === null) throw sessionError("login_failed", "The sign-in took too long; begin again.");
-  await tools.throttle.secondStep(step);
+  await tools.throttle
+    .secondStep(step)
+    .catch(notingHeldBack(call, tools, { action: "platform.logInByCode", account: step }));
   const found = await memberAt(call, step.tenantId, step.memberId);
   if (found === null || found.row.state !== "active" || found.row.version !== step.version) throw changedMeanwhile();
   const { keys } = found;
@@ -95,7 +112,9 @@ export async function logInByCode(
     return how === null ? null : start(tx, call, found, { action: "platform.logInByCode", by: how });
   });
   if (started === null) {
-    await noteFailure(call, tools, { action: "platform.logInByCode", account: found.row.id, found });
+    await noteFailure(call, tools, {
+      ...{ action: "platform.logInByCode", reason: "code_failed", account: found.row.id, found },
+    });
     throw sessionError("code_failed", "The code is wrong or was used.");
   }
   return tokensOf(tools, started, found.row, call.now);
@@ -207,11 +226,15 @@ async function start(
 }
 
 /** Whoever it was: in the organisation's log where there is one, else in the server's. */
-function noteFailure(call: OpenCall, { failures }: SignInTools, failed: Tried & { action: string }): Promise<void> {
-  const { action, account, found } = failed;
+function noteFailure(
+  call: OpenCall,
+  { failures }: SignInTools,
+  failed: Tried & { action: string; reason: string },
+): Promise<void> {
+  const { action, reason, account, found } = failed;
   const { remoteAddress, requestId, now: at } = call;
   const whose = { tenantId: found?.tenantId ?? SERVER_TENANT, memberId: found?.row.id ?? null };
-  return failures.note({ action, account, ...whose, remoteAddress, requestId, at });
+  return failures.note({ action, reason, account, ...whose, remoteAddress, requestId, at });
 }
 
 /** The password is known to whoever asks: that is on record though nobody is signed in yet. */
