@@ -41,9 +41,10 @@ export async function secretIn(file: string): Promise<string> {
 
 /** What is typed up to Enter; nothing of it is shown. */
 export function askHidden(label: string, { stdin, stderr }: Pick<Surroundings, "stdin" | "stderr">): Promise<string> {
-  stderr.write(label);
   stdin.setEncoding("utf8");
+  // Before the question: who answers it at once is not shown either.
   stdin.setRawMode(true);
+  stderr.write(label);
   return new Promise<string>((resolve, reject) => {
     let typed: Typed = { text: "", ended: null };
     const stop = (): void => {

@@ -1,15 +1,18 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import { codeAt, demoTenant, newPerson, PASSWORD, signIn, type Person } from "../support/people.ts";
-import { runProgram, type Ended } from "../support/run-program.ts";
+import { programEnv, runProgram, type Ended } from "../support/run-program.ts";
 import { clientOf, expected, expectedProblem, look, type Json } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
 
 const BIN = new URL("../../cli/tabellion.mjs", import.meta.url).pathname;
+const SCRIPT = "/usr/bin/script";
 
 describe("people who sign in by the command line", () => {
   let server: Awaited<ReturnType<typeof startTestServer>>;
@@ -47,6 +50,21 @@ describe("people who sign in by the command line", () => {
     const ended = await run(args, input);
     assert.deepEqual([ended.code, ended.stdout], [1, ""], ended.stderr);
     assert.match(ended.stderr, wanted);
+  }
+  /** As somebody at a terminal, who types the password once it is asked for. */
+  async function atTerminal(args: readonly string[]): Promise<{ code: number | null; stdout: string }> {
+    const command = [process.execPath, BIN, ...args].join(" ");
+    const child = spawn(SCRIPT, ["-qec", command, "/dev/null"], {
+      env: { ...programEnv(), XDG_CONFIG_HOME: config, TABELLION_URL: server.origin },
+    });
+    let stdout = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      const wasAsked = stdout.includes("Password: ");
+      stdout += text;
+      if (!wasAsked && stdout.includes("Password: ")) child.stdin.write(`${PASSWORD}\r`);
+    });
+    const [code] = await once(child, "close");
+    return { code, stdout };
   }
   const login = (person: Pick<Person, "email">): Promise<Json> => said(["login", person.email], `${PASSWORD}\n`);
   const kept = async (): Promise<Json> => JSON.parse(await readFile(file, "utf8"));
@@ -182,6 +200,30 @@ describe("people who sign in by the command line", () => {
     await change({ accessUntil: 0 });
     await refused(member("invite", "y@example.org", "--role", "reader"), /within the last five minutes/);
     await said(member("list"));
+  });
+
+  test("at a terminal the password is asked for and not shown, at the sign-in and for a fresh proof", async (t) => {
+    const found = await runProgram(SCRIPT, ["--version"]).catch(() => null);
+    if (found?.stdout.includes("util-linux") !== true) {
+      t.skip("there is no script(1) of util-linux to make a terminal with");
+      return;
+    }
+    const signedIn = await atTerminal(["login", owner.email]);
+    assert.equal(signedIn.code, 0, signedIn.stdout);
+    const { sessionId } = await kept();
+    await look(
+      server.database.superUrl,
+      "update platform.sessions set created_at = created_at - interval '6 minutes' where id = $1",
+      [sessionId],
+    );
+    await change({ accessUntil: 0 });
+    const invited = await atTerminal(member("invite", "z@example.org", "--role", "reader"));
+    assert.equal(invited.code, 0, invited.stdout);
+    for (const { stdout } of [signedIn, invited]) {
+      assert.match(stdout, /Password: \r?\n/);
+      assert.equal(stdout.includes(PASSWORD), false);
+    }
+    assert.match(invited.stdout, /inv_/);
   });
 
   test("signing out ends the session at the server and here, also where it had ended before", async () => {
