@@ -16,6 +16,7 @@ import { startTestServer } from "../support/server.ts";
 import { makeTinyTablespace, type TinyTablespace } from "../support/tiny-tablespace.ts";
 
 const CONTENT = new Uint8Array(randomBytes(4096));
+const FILENAME = "a-contract-that-nobody-else-sees.age";
 const RECIPIENT = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ format: "jwk" });
 
 /** What each of them would do or give away. */
@@ -38,8 +39,10 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
     const key = expected(await client.post("/kms/keys", { name: "k" }), 201);
     const data = expected(await client.post(`/kms/keys/${key.key_id}/data-key`, {}), 201);
     const { key_wrap, wrapped_key } = data;
-    const documentId = await storedDocument(client, CONTENT, { key_wrap, wrapped_key });
-    secrets = [Buffer.from(data.plaintext_key), Buffer.from(wrapped_key), Buffer.from(CONTENT.subarray(0, 32))];
+    const documentId = await storedDocument(client, CONTENT, { filename: FILENAME, key_wrap, wrapped_key });
+    const order = { signers: [{ email: "signer@example.com", role: "buyer" }] };
+    const { signature_url: url } = expected(await client.post(`/documents/${documentId}/signatures`, order), 201);
+    secrets = [data.plaintext_key, wrapped_key, CONTENT.subarray(0, 32), FILENAME].map((one) => Buffer.from(one));
     const release = { recipient_public_key: RECIPIENT, reason: "a test" };
     acts = [
       {
@@ -54,6 +57,7 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
         run: (headers) => client.post(`/documents/${documentId}/key-release`, release, headers),
       },
       { what: "a data key", run: (headers) => client.post(`/kms/keys/${key.key_id}/data-key`, {}, headers) },
+      { what: "a page behind a link", run: () => client.get(new URL(url).pathname) },
       { what: "a list of records", run: () => client.get("/audit") },
       { what: "a refusal", run: () => client.get("/documents/doc_01KB2Q6V9XJ4M8T3RZ5C7D1E0F") },
     ];
