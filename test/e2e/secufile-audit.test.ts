@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { recordMany } from "../../src/platform/audit-reading/test-log.ts";
 import { allPlaced, allRecords } from "../support/audit-reader.ts";
+import { openDatabase } from "../support/database.ts";
 import {
   clientOf,
   expected,
@@ -14,6 +16,8 @@ import {
   type Json,
 } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
+import { readLogAt } from "../support/tlog-monitor.ts";
+import { checkConsistency, readKey, rootOfLeaves } from "../support/tlog-verifier.ts";
 
 describe("the audit log of SecuFile", () => {
   let server: Awaited<ReturnType<typeof startTestServer>>;
@@ -104,6 +108,65 @@ describe("the audit log of SecuFile", () => {
       up.map((record) => record.index),
       up.map((_record, place) => place),
     );
+  });
+
+  test("by tiles alone: two full ones, one of the level above, every entry, and a later log that begins with the earlier one", async () => {
+    const organisation = await newOrganisation(server);
+    const own = readKey(expected(await organisation.get("/audit/log/key"), 200).audit[0]);
+    const { superUrl } = server.database;
+    const [{ tenant_id: tenantId }] = await look(
+      superUrl,
+      "select tenant_id from platform.audit_events where action = 'secufile.getAuditKeys' order by id desc limit 1",
+    );
+    const db = openDatabase(server.database, 1);
+    const grown = async (prefix: string) => {
+      await recordMany(db, tenantId, 300);
+      await allPlaced(superUrl);
+      return readLogAt(organisation, prefix, own);
+    };
+    const earlier = await grown("/audit/log");
+    const later = await grown("/v1/audit/log");
+    await db.close();
+    const [from, to] = [earlier.checkpoint.size, later.checkpoint.size];
+    assert.ok(from > 256 && from < 512 && to > 600 && to < 700, "one full tile, then two, each a hash of level 1");
+    assert.deepEqual(rootOfLeaves(later.leaves.slice(0, from)), earlier.checkpoint.root);
+    const { path } = expected(await organisation.get(`/audit/log/consistency?from=${from}&to=${to}`), 200);
+    checkConsistency(earlier.checkpoint, later.checkpoint, path);
+    const records: Json[] = expected(await organisation.get(`/audit?limit=500&cursor=${to - 401}`), 200).data;
+    assert.deepEqual(
+      records.slice(0, 400).map((record) => record.leaf_hash),
+      later.leaves.slice(-400).map((leaf) => leaf.toString("hex")),
+    );
+    // What monitors ask for while a log grows: partial tiles stay, and no tile is there before it is full.
+    const [full, cut] = await Promise.all(
+      ["000", "000.p/255"].map((tile) => organisation.get(`/audit/log/tile/0/${tile}`)),
+    );
+    assert.deepEqual(full?.bytes.subarray(0, 255 * 32), cut?.bytes);
+    for (const tile of ["0/002", "1/000", "2/000.p/1"])
+      expectedProblem(await organisation.get(`/audit/log/tile/${tile}`), 404, "audit_tile_not_found");
+    const flip = `update platform.log_tiles set hashes = set_byte(hashes, 4000, get_byte(hashes, 4000) # 1)
+      where tenant_id = $1 and level = 0 and tile_index = 1`;
+    await look(superUrl, flip, [tenantId]);
+    await assert.rejects(readLogAt(organisation, "/audit/log", own), /tile 0\/1 is not what stands below it/);
+  });
+
+  test("what is done has a signed checkpoint soon, by the server's own times", async () => {
+    const writer = await withScopes(client, ["documents:write"]);
+    const made = [await newDocument(writer), await newDocument(writer)];
+    await allPlaced(server.database.superUrl);
+    const rows: { seconds: number; resource_id: string }[] = await look(
+      server.database.superUrl,
+      `select e.resource_id, extract(epoch from signed.at - e.at)::float as seconds
+         from platform.audit_events e
+         join platform.audit_leaves l on l.tenant_id = e.tenant_id and l.event_id = e.id
+         join lateral (select min(c.signed_at) as at from platform.log_checkpoints c
+                        where c.tenant_id = e.tenant_id and c.log = 'audit' and c.size > l.index) signed on true
+        where e.action = 'secufile.createDocument' and e.actor_type = 'token' and e.actor_id = $1`,
+      [writer.tokenId],
+    );
+    assert.deepEqual(rows.map((row) => row.resource_id).toSorted(), made.toSorted());
+    // A second is meant, and held by the sequencer's own test; a busy machine is no failure.
+    for (const { seconds } of rows) assert.ok(seconds < 10, `${seconds} s`);
   });
 
   test("SF-52 by user: the id of the token that acted", async () => {

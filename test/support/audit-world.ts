@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { recordAudit } from "../../src/platform/audit/audit.ts";
-import { startSequencer, type Sequencer } from "../../src/platform/audit/sequencer.ts";
+import { startSequencer, type Sequencer, type SequencerOptions } from "../../src/platform/audit/sequencer.ts";
 import { systemClock } from "../../src/platform/clock/clock.ts";
 import { sql } from "../../src/platform/db/sql.ts";
 import type { Database } from "../../src/platform/db/tx.ts";
@@ -19,7 +19,7 @@ export type AuditWorld = {
   readonly db: Database;
   readonly rootKey: string;
   readonly keyring: Keyring;
-  sequencer(options?: { readonly isAlone?: boolean; readonly db?: Database }): Promise<Sequencer>;
+  sequencer(options?: Partial<Pick<SequencerOptions, "isAlone" | "db" | "pause">>): Promise<Sequencer>;
   record(tenantId: string, note: string): Promise<string>;
   /** Resolves once no event waits for its index and no checkpoint for its place above. */
   settled(): Promise<void>;

@@ -45,6 +45,33 @@ describe("the sequencer", () => {
     assert.equal(await proveEvent(world.db, "ten_other", ids[0] ?? ""), null);
   });
 
+  test("an event waits for one pause of a quarter of a second, and is signed, above too, in the round after it", async () => {
+    const pauses: number[] = [];
+    let wake = (): void => undefined;
+    const pause = (ms: number, signal: AbortSignal) =>
+      new Promise<void>((resolve) => {
+        pauses.push(ms);
+        wake = resolve;
+        signal.addEventListener("abort", () => resolve());
+      });
+    const sequencer = await world.sequencer({ pause });
+    for (let round = 1; round <= 4; round++) {
+      await eventually("it pauses", async () => (pauses.length === round ? true : null));
+      const id = await world.record("ten_soon", String(round));
+      assert.equal(await proveEvent(world.db, "ten_soon", id), null, "nothing happens in a pause");
+      wake();
+      await eventually("it pauses again", async () => (pauses.length === round + 1 ? true : null));
+      const proof = await proveEvent(world.db, "ten_soon", id);
+      assert.equal(proof?.index, round - 1);
+      const { size } = readCheckpoint(proof.checkpoint, await world.verifier("ten_soon"));
+      assert.equal(size, round);
+      assert.ok((await proveCheckpoint(world.db, "ten_soon", size)) !== null);
+    }
+    await sequencer.stop();
+    // However slow the machine is: what is promised as a second has three quarters of it for the round itself.
+    assert.deepEqual(pauses, [250, 250, 250, 250, 250]);
+  });
+
   test("the log above holds every tenant's checkpoints, each provable", async () => {
     const sequencer = await world.sequencer();
     for (const tenantId of ["ten_a", "ten_b", "ten_c"]) await world.record(tenantId, "x");

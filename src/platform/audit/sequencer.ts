@@ -19,6 +19,8 @@ export type SequencerOptions = LogKeyContext & {
   readonly originHost: string;
   /** The database belongs to this process alone: the lease of a dead one is taken at once. */
   readonly isAlone: boolean;
+  /** Ends after the time between two rounds, or earlier when the signal says so. By the clock when not given. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>;
 };
 
 /** What is committed has its index and a signed checkpoint within a second: a round a quarter of it. */
@@ -94,7 +96,8 @@ class Rounds {
         this.#failed(error);
         return PAUSE_AFTER_FAILURE_MS;
       });
-      if (pauseMs > 0) await delay(pauseMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      const { pause = byClock } = this.#options;
+      if (pauseMs > 0) await pause(pauseMs, this.#stopping.signal);
     }
   }
 
@@ -187,4 +190,8 @@ class Rounds {
     this.#signers.set(name, made);
     return made;
   }
+}
+
+async function byClock(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
 }
