@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { recordMany } from "../../src/platform/audit-reading/test-log.ts";
 import { allPlaced, allRecords } from "../support/audit-reader.ts";
-import { openDatabase } from "../support/database.ts";
+import { growLog } from "../support/log-growth.ts";
 import {
   clientOf,
   expected,
@@ -118,15 +117,12 @@ describe("the audit log of SecuFile", () => {
       superUrl,
       "select tenant_id from platform.audit_events where action = 'secufile.getAuditKeys' order by id desc limit 1",
     );
-    const db = openDatabase(server.database, 1);
     const grown = async (prefix: string) => {
-      await recordMany(db, tenantId, 300);
-      await allPlaced(superUrl);
+      await growLog(server.database, tenantId, 300);
       return readLogAt(organisation, prefix, own);
     };
     const earlier = await grown("/audit/log");
     const later = await grown("/v1/audit/log");
-    await db.close();
     const [from, to] = [earlier.checkpoint.size, later.checkpoint.size];
     assert.ok(from > 256 && from < 512 && to > 600 && to < 700, "one full tile, then two, each a hash of level 1");
     assert.deepEqual(rootOfLeaves(later.leaves.slice(0, from)), earlier.checkpoint.root);

@@ -30,7 +30,8 @@ export async function readLogAt(client: Client, prefix: string, by: Verifier): P
   const tiles = new Map<string, Buffer>();
   const leaves: Buffer[] = [];
   const immutable = { type: BYTES, caching: /\bimmutable\b/ };
-  for (let level = 0, hashes = checkpoint.size; hashes > 0; level++, hashes = Math.floor(hashes / TILE)) {
+  let hashes = checkpoint.size;
+  for (let level = 0; hashes > 0; level++) {
     for (const { index, width } of tilesOf(hashes)) {
       const path = pathOf(index, width);
       const tile = await bytesOf(client, `${prefix}/tile/${level}/${path}`, immutable);
@@ -39,6 +40,7 @@ export async function readLogAt(client: Client, prefix: string, by: Verifier): P
       if (level === 0)
         leaves.push(...readBundle(await bytesOf(client, `${prefix}/tile/entries/${path}`, immutable)).map(hashOfLeaf));
     }
+    hashes = Math.floor(hashes / TILE);
   }
   assert.equal(leaves.length, checkpoint.size);
   const root = rootOfTiles(

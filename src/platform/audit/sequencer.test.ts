@@ -48,13 +48,13 @@ describe("the sequencer", () => {
   test("an event waits for one pause of a quarter of a second, and is signed, above too, in the round after it", async () => {
     const pauses: number[] = [];
     let wake = (): void => undefined;
-    const pause = (ms: number, signal: AbortSignal) =>
+    const untilWoken = (ms: number, signal: AbortSignal) =>
       new Promise<void>((resolve) => {
         pauses.push(ms);
         wake = resolve;
         signal.addEventListener("abort", () => resolve());
       });
-    const sequencer = await world.sequencer({ pause });
+    const sequencer = await world.sequencer({ pause: untilWoken });
     for (let round = 1; round <= 4; round++) {
       await eventually("it pauses", async () => (pauses.length === round ? true : null));
       const id = await world.record("ten_soon", String(round));
