@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createHmac, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+import { createHmac, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import {
@@ -12,7 +12,8 @@ import {
   PASSWORD,
   type Person,
 } from "../support/people.ts";
-import { clientOf, expected, expectedProblem, look, newOrganisation } from "../support/secufile-client.ts";
+import { clientOf, expected, expectedProblem, look, newOrganisation, type Json } from "../support/secufile-client.ts";
+import { part, sessionSigner } from "../support/session-signer.ts";
 
 const LIMIT_MS = 1_000;
 
@@ -137,7 +138,6 @@ describe("sessions of members, on two processes", () => {
     const [head = "", body = "", mark = ""] = token.split(".");
     const claims = JSON.parse(Buffer.from(body, "base64url").toString());
     const header = JSON.parse(Buffer.from(head, "base64url").toString());
-    const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
     const publicKey = createPublicKey({ key: jwk, format: "jwk" });
     const hmacOf = (secret: string | Buffer): string => {
       const signed = `${part({ ...header, alg: "HS256" })}.${body}`;
@@ -163,6 +163,82 @@ describe("sessions of members, on two processes", () => {
         assert.equal((await clientOf(world.two.origin, forged).get(path)).status, 401, `${name} ${path}`);
       }
     }
+  });
+
+  /** Verifies as a stranger would who has the published keys and nothing else (RFC 7515, RFC 8037). */
+  const verifiedBy = (keys: readonly Json[], token: string): { head: Json; claims: Json } | null => {
+    const [head = "", body = "", mark = ""] = token.split(".");
+    const read = (text: string): Json => JSON.parse(Buffer.from(text, "base64url").toString());
+    const jwk = keys.find((key) => key.kid === read(head).kid);
+    if (jwk === undefined) return null;
+    const key = createPublicKey({ key: { kty: jwk.kty, crv: jwk.crv, x: jwk.x }, format: "jwk" });
+    const isGenuine = verify(null, Buffer.from(`${head}.${body}`), key, Buffer.from(mark, "base64url"));
+    return isGenuine ? { head: read(head), claims: read(body) } : null;
+  };
+
+  test("an access token of one process verifies by the keys that the other one publishes, and by nothing else", async () => {
+    const { token, tokens } = await signIn(world.one.origin, owner);
+    const answer = await clientOf(world.two.origin, "").get("/.well-known/jwks.json");
+    const { keys }: { keys: Json[] } = expected(answer, 200);
+    for (const key of keys) {
+      assert.deepEqual(Object.keys(key).toSorted(), ["alg", "crv", "kid", "kty", "use", "x"], "nothing private");
+      assert.deepEqual([key.kty, key.crv, key.alg, key.use], ["OKP", "Ed25519", "EdDSA", "sig"]);
+    }
+    const seen = verifiedBy(keys, token);
+    assert.ok(seen !== null);
+    const { iat, exp, auth_time, jti, scope, ...who } = seen.claims;
+    assert.deepEqual(seen.head, { alg: "EdDSA", kid: seen.head.kid, typ: "at+jwt" });
+    const wanted = { iss: "https://tabellion.test", aud: "tabellion", sub: owner.memberId, tid: tenantId };
+    assert.deepEqual(who, { ...wanted, sid: tokens.session_id });
+    assert.equal(exp - iat, tokens.expires_in);
+    assert.ok(Math.abs(Date.now() / 1000 - iat) < 60 && auth_time <= iat && jti !== "" && scope !== "");
+    const [head = "", body = "", mark = ""] = token.split(".");
+    const other = `${head}.${part({ ...seen.claims, sub: "mem_other" })}.${mark}`;
+    assert.equal(verifiedBy(keys, other), null);
+    assert.equal(
+      verifiedBy(keys, `${head}.${body}.${mark.replace(/^./, (first) => (first === "A" ? "B" : "A"))}`),
+      null,
+    );
+  });
+
+  test("what the server's own key signed for another audience, issuer, type, time or algorithm is refused over HTTP", async () => {
+    const { token } = await signIn(world.one.origin, owner);
+    const signer = await sessionSigner(world.database, world.one.dataDirectory);
+    const { keys } = expected(await clientOf(world.one.origin, "").get("/.well-known/jwks.json"), 200);
+    const { head, claims } = verifiedBy(keys, token) ?? assert.fail("it does not verify");
+    assert.equal(head.kid, signer.kid);
+    const statuses = (presented: string) =>
+      Promise.all(
+        ["/documents", "/v1/auth/me", "/v1/tenants"].map(
+          async (path) => (await clientOf(world.two.origin, presented).get(path)).status,
+        ),
+      );
+    assert.deepEqual(await statuses(signer.sign(head, claims)), [200, 200, 403], "the key is the right one");
+    const heads: Record<string, object> = {
+      "the type of an ID token": { typ: "JWT" },
+      "no type": { typ: undefined },
+      "another algorithm's name": { alg: "ES256" },
+      "no algorithm": { alg: "none" },
+      "an algorithm of secrets": { alg: "HS256" },
+      "what must be understood": { crit: ["exp"] },
+      "no key": { kid: undefined },
+    };
+    const bodies: Record<string, object> = {
+      "another audience": { aud: "another" },
+      "no audience": { aud: undefined },
+      "another issuer": { iss: "https://tabellion.example" },
+      "the issuer's name as its beginning": { iss: "https://tabellion.test.example" },
+      "no issuer": { iss: undefined },
+      "an end that is over": { exp: claims.iat },
+      "no end": { exp: undefined },
+      "a time to come": { iat: claims.iat + 3_600, exp: claims.exp + 3_600 },
+      "no id": { jti: undefined },
+    };
+    const wrong = [
+      ...Object.entries(heads).map(([what, members]) => [what, signer.sign({ ...head, ...members }, claims)] as const),
+      ...Object.entries(bodies).map(([what, members]) => [what, signer.sign(head, { ...claims, ...members })] as const),
+    ];
+    for (const [what, presented] of wrong) assert.deepEqual(await statuses(presented), [401, 401, 401], what);
   });
 
   test("a member sees their own organisation alone, and is no operator", async () => {
