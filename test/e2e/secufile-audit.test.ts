@@ -220,6 +220,38 @@ describe("the audit log of SecuFile", () => {
     expectedProblem(await client.get("/audit?from=yesterday"), 422, "validation_failed");
   });
 
+  test("a record tells when it happened in UTC, as the database holds it; from is the first instant, to the one after the last", async () => {
+    const earliest = Date.now();
+    const id = await newDocument(client);
+    const latest = Date.now();
+    await placed();
+    const [record] = await allRecords(client, `&resource=${id}`);
+    assert.match(record.at, /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/);
+    const at = Date.parse(record.at);
+    assert.ok(at >= earliest && at <= latest, `${record.at} lies outside of the request`);
+    const rows: { at: Date; said: string; exact: string }[] = await look(
+      server.database.superUrl,
+      `select at, event::json ->> 'at' as said, to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US') as exact
+         from platform.audit_events where id = $1`,
+      [record.id],
+    );
+    assert.deepEqual(rows, [
+      { at: new Date(at), said: record.at, exact: new Date(at).toISOString().replace("Z", "000") },
+    ]);
+    const later = new Date(at + 1).toISOString();
+    const counts: Readonly<Record<string, number>> = {
+      [`from=${record.at}`]: 1,
+      [`from=${later}`]: 0,
+      [`to=${record.at}`]: 0,
+      [`to=${later}`]: 1,
+      [`from=${record.at}&to=${later}&bucket=default&action=secufile.createDocument`]: 1,
+    };
+    for (const [query, count] of Object.entries(counts))
+      assert.equal((await allRecords(client, `&resource=document:${id}&${query}`)).length, count, query);
+    for (const elsewhere of ["2026-11-22T09:30:00%2B01:00", "2026-11-22T09:30:00", "2026-11-31T09:30:00Z"])
+      expectedProblem(await client.get(`/audit?from=${elsewhere}`), 422, "validation_failed");
+  });
+
   test("the server's own log is read by its operator alone", async () => {
     const operator = clientOf(server.origin, server.operatorToken);
     expected(await operator.get("/v1/tenants"), 200);

@@ -318,6 +318,22 @@ describe("evidence before a court", () => {
     assert.equal(JSON.stringify(rows).includes("A secret reason"), false);
   });
 
+  test("SF-52 what a signer did is found by address, however it is written, and by id: the same records", async () => {
+    const facts: { signer: { signer_id: string } }[] = bundle.records.map((record) => JSON.parse(record.signed_text));
+    for (const [at, email] of SIGNERS.entries()) {
+      const byAddress = await allRecords(api, `&user=${email.toUpperCase()}`);
+      const signerId = facts[at]?.signer.signer_id;
+      assert.deepEqual(
+        byAddress.map((record) => [record.action, record.actor.type, record.actor.id, record.actor.email]),
+        ["viewSignature", "signDocument", ...(at === 0 ? [] : ["completeSignature"])].map((operation) => [
+          `secufile.${operation}`,
+          ...["signer", signerId, email],
+        ]),
+      );
+      assert.deepEqual(await allRecords(api, `&user=${signerId}`), byAddress);
+    }
+  });
+
   test("SF-49 evidence names no secret of the signing", () => {
     const text = JSON.stringify(bundle);
     const invitations = mailbox.mails.filter((mail) => mail.text.includes("/sign/"));

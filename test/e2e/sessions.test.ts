@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHmac, createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { allPlaced, allRecords } from "../support/audit-reader.ts";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
 import {
   codeAt,
@@ -163,6 +164,29 @@ describe("sessions of members, on two processes", () => {
         assert.equal((await clientOf(world.two.origin, forged).get(path)).status, 401, `${name} ${path}`);
       }
     }
+  });
+
+  test("SF-52 what a member did is found by address, however it is written, and by id: the same records", async () => {
+    const person = await newPerson(world.one, mailbox, { tenantId, role: "reader" });
+    const member = await signIn(world.one.origin, person);
+    expected(await member.get("/documents"), 200);
+    const { refresh_token } = member.tokens;
+    expected(await clientOf(world.two.origin, "").post("/v1/auth/refresh", { refresh_token }), 200);
+    expected(await member.post("/v1/auth/logout"), 204);
+    await allPlaced(world.database.superUrl);
+    const api = clientOf(world.one.origin, world.one.apiKey);
+    const byAddress = await allRecords(api, `&user=${person.email.toUpperCase()}`);
+    assert.deepEqual(
+      byAddress.map((record) => [record.action, record.actor.type, record.actor.id, record.actor.email]),
+      [
+        "platform.acceptInvitation",
+        "platform.logIn",
+        "secufile.listDocuments",
+        "platform.refreshSession",
+        "platform.logOut",
+      ].map((action) => [action, "member", person.memberId, person.email]),
+    );
+    assert.deepEqual(await allRecords(api, `&user=${person.memberId}`), byAddress);
   });
 
   /** Verifies as a stranger would who has the published keys and nothing else (RFC 7515, RFC 8037). */

@@ -2,15 +2,18 @@ import { randomBytes } from "node:crypto";
 import { recordAudit, type AuditEntry } from "../audit/audit.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
-import type { Keyring } from "../keys/keyring.ts";
+import { TenantShreddedError, type Keyring, type TenantKeys } from "../keys/keyring.ts";
+import { emailOf } from "../members/member.ts";
 import { sessionError } from "./errors.ts";
 import { isGenuine, parseRefreshToken, refreshTokenOf, type RefreshParts } from "./refresh-token.ts";
 import {
   findSession,
+  findSessionMember,
   insertSession,
   updateGeneration,
   updateSessionRevoked,
   updateSessionsRevoked,
+  type SessionMemberRow,
   type SessionRow,
 } from "./store.ts";
 
@@ -56,9 +59,24 @@ export async function startSession(
  */
 export async function refreshSession(db: Database, token: string, context: RefreshContext): Promise<Refreshed> {
   const parts = parseRefreshToken(token);
-  const refreshed = parts === null ? null : await db.tenant(parts.tenantId, (tx) => spend(tx, parts, context));
+  // Before the transaction, which should not hold its connection while another one is waited for.
+  const keys = parts === null ? null : await keysOf(context.keyring, parts.tenantId);
+  const refreshed =
+    parts === null || keys === null
+      ? null
+      : await db.tenant(parts.tenantId, (tx) => spend(tx, { ...context, parts, keys }));
   if (refreshed === null) throw sessionError("session_ended", "The refresh token is not valid any more.");
   return refreshed;
+}
+
+/** Null: an organisation that was shredded, or that never was. */
+async function keysOf(keyring: Keyring, tenantId: string): Promise<TenantKeys | null> {
+  try {
+    return await keyring.of(tenantId);
+  } catch (error) {
+    if (error instanceof TenantShreddedError) return null;
+    throw error;
+  }
 }
 
 /** Ends a session; every process refuses its access tokens within a second. Ending it again changes nothing. */
@@ -79,11 +97,13 @@ export async function endSessions(
   await updateSessionsRevoked(tx, tenantId, { ...target, exceptId: target.exceptId ?? null });
 }
 
+type Spending = RefreshContext & { readonly parts: RefreshParts; readonly keys: TenantKeys };
+
 /** Null is committed, not thrown: the end of a family must last. */
-async function spend(tx: Tx, parts: RefreshParts, context: RefreshContext): Promise<Refreshed | null> {
-  const { keyring, now } = context;
+async function spend(tx: Tx, context: Spending): Promise<Refreshed | null> {
+  const { keyring, now, parts } = context;
   const { tenantId, sessionId, generation } = parts;
-  const before = await findSession(tx, tenantId, sessionId);
+  const before = await findSessionMember(tx, tenantId, sessionId);
   if (before === null || !isGenuine(keyring, parts, before.seed) || isOver(before, now)) return null;
   const client = clientOf(context);
   const isSpent = (await updateGeneration(tx, tenantId, { id: sessionId, generation, client, now })) === 1;
@@ -92,14 +112,13 @@ async function spend(tx: Tx, parts: RefreshParts, context: RefreshContext): Prom
     const row = await findSession(tx, tenantId, sessionId);
     if (row === null || row.revoked_at !== null) return null;
     if (!isRetry(row, generation, client, now)) {
-      await endFamily(tx, row, parts, context);
+      await endFamily(tx, before, context);
       return null;
     }
   }
-  const member = { tenantId, sessionId, memberId: before.member_id };
-  await noteRefresh(tx, member, context, { outcome: "success", details: { is_retry: !isSpent } });
+  await noteRefresh(tx, before, context, { outcome: "success", details: { is_retry: !isSpent } });
   const refreshToken = refreshTokenOf(keyring, { tenantId, sessionId, generation: generation + 1 }, before.seed);
-  return { ...member, refreshToken };
+  return { tenantId, sessionId, memberId: before.member_id, refreshToken };
 }
 
 function isOver(row: SessionRow, now: Date): boolean {
@@ -113,27 +132,28 @@ function isRetry(row: SessionRow, generation: number, client: Buffer, now: Date)
   return Math.abs(now.getTime() - row.rotated_at.getTime()) <= RETRY_MS && row.rotated_client.equals(client);
 }
 
-async function endFamily(tx: Tx, row: SessionRow, parts: RefreshParts, context: RefreshContext): Promise<void> {
-  const { tenantId, sessionId } = parts;
+async function endFamily(tx: Tx, row: SessionMemberRow, context: Spending): Promise<void> {
+  const { tenantId, sessionId, generation } = context.parts;
   const ended = await updateSessionRevoked(tx, tenantId, { id: sessionId, reason: "refresh_reuse", now: context.now });
   if (ended === 0) return;
   const reason = "a spent refresh token was shown again";
-  const member = { tenantId, sessionId, memberId: row.member_id };
-  await noteRefresh(tx, member, context, { outcome: "denied", details: { reason, generation: parts.generation } });
+  await noteRefresh(tx, row, context, { outcome: "denied", details: { reason, generation } });
 }
 
-/** New credentials are handed out, so it stands in the log as every other act does. */
+/** New credentials are handed out, so it stands in the log as every other act does, under the member's address, too. */
 async function noteRefresh(
   tx: Tx,
-  of: Omit<Refreshed, "refreshToken">,
-  context: RefreshContext,
+  { member_id: id, sealed_email }: SessionMemberRow,
+  context: Spending,
   what: Pick<AuditEntry, "outcome" | "details">,
 ): Promise<void> {
-  await recordAudit(tx, of.tenantId, {
+  const { tenantId, sessionId } = context.parts;
+  const known = sealed_email === null ? {} : { email: emailOf(context.keys, { id, sealed_email }) };
+  await recordAudit(tx, tenantId, {
     action: "platform.refreshSession",
     at: context.now,
-    actor: { type: "member", id: of.memberId, ip: context.remoteAddress },
-    resource: { type: "session", id: of.sessionId },
+    actor: { type: "member", id, ...known, ip: context.remoteAddress },
+    resource: { type: "session", id: sessionId },
     ...what,
   });
 }

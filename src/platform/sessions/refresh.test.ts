@@ -127,6 +127,17 @@ describe("refresh tokens", () => {
     await assert.rejects(refreshSession(one, moved, from(START)), ended);
   });
 
+  test("of an organisation whose keys were destroyed, or that never was, end as all others do", async () => {
+    const tenant = { name: "Other", isDemo: false, now: START };
+    const other = (await one.tenant(SERVER_TENANT, (tx) => createTenant(tx, keyring, tenant))).id;
+    const { refreshToken } = await one.tenant(other, (tx) => startSession(tx, other, "mem_1", { keyring, now: START }));
+    const next = await refreshSession(one, refreshToken, from(START));
+    await one.tenant(SERVER_TENANT, (tx) => keyring.shredTenantKeys(tx, other));
+    await assert.rejects(refreshSession(one, next.refreshToken, from(START)), ended);
+    const nowhere = next.refreshToken.replace(other.slice(4), "01KB2Q6V9XJ4M8T3RZ5C7D1E0F");
+    await assert.rejects(refreshSession(one, nowhere, from(START)), ended);
+  });
+
   test("end after seven days of rest, and after thirty days in any case", async () => {
     const rested = await start();
     await assert.rejects(refreshSession(one, rested.refreshToken, from(later(IDLE_MS))), ended);
