@@ -5,6 +5,7 @@
  */
 import { checkAgeFile, checkAgeRelease } from "./interop/age.ts";
 import { checkPublishedExample } from "./interop/curl.ts";
+import { checkExports } from "./interop/exports.ts";
 import { checkGeneratedClient } from "./interop/generated-client.ts";
 import { checkKeyStoragePage } from "./interop/key-storage-page.ts";
 import { checkPostmanCollection } from "./interop/newman.ts";
@@ -12,6 +13,7 @@ import { checkOnPostgres15 } from "./interop/postgres15.ts";
 import { checkSecufile, checkSsks } from "./interop/schemathesis.ts";
 import { checkSigningPages } from "./interop/signing-pages.ts";
 import { openTarget } from "./interop/target.ts";
+import { checkByTessera } from "./interop/tlog.ts";
 import { checkInPhp, checkInPython, receiveDelivery } from "./interop/webhooks.ts";
 
 const length = process.argv.includes("--long") ? "long" : "short";
@@ -26,6 +28,8 @@ const checks: Readonly<Record<string, () => Promise<string>>> = {
   "webhook: verified in PHP, SF-33 SF-44": async () => checkInPhp(await receiveDelivery(target)),
   "newman: the Postman collection, SF-38": () => checkPostmanCollection(target),
   "openapi-generator: a Python client, SF-37": () => checkGeneratedClient(target),
+  "tessera: the audit log's tiles and checkpoints, SF-51": () => checkByTessera(target),
+  "python: exports of the audit log, SF-55": () => checkExports(target),
   "schemathesis: answers are as SecuFile's document says, SF-36": () => checkSecufile(target, length),
   "schemathesis: answers are as SSKS's document says": () => checkSsks(target, length),
   "chromium: the pages for signers, SF-20 SF-49": checkSigningPages,

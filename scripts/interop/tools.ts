@@ -15,6 +15,15 @@ const CLIENT_LIBRARIES = [
   "typing-extensions==4.15.0",
   "lazy-imports==1.0.1",
 ];
+/** What checks exports of the audit log: parsers of CEF and RFC 5424, and the schema of OCSF 1.6.0 in two forms. */
+const LOG_LIBRARIES = [
+  "pycef==1.11",
+  "syslog-rfc5424-parser==0.3.2",
+  "jsonschema==4.26.0",
+  "ocsf-json-schema==1.2.0",
+  "pydantic-ocsf==3.0.0",
+];
+const TESSERA = "github.com/transparency-dev/tessera/cmd/fsck@v1.0.2";
 const POSTGRES_15 = "/usr/lib/postgresql/15/bin";
 
 /** Strangers' programs are kept outside of the tree, so that a second run needs no network. */
@@ -30,6 +39,23 @@ export async function schemathesis(): Promise<string> {
 /** A Python that has what generated clients import. */
 export async function clientPython(): Promise<string> {
   return join(await pythonWith("client", CLIENT_LIBRARIES), "python");
+}
+
+/** A Python that has strangers' parsers of logs. */
+export async function logPython(): Promise<string> {
+  return join(await pythonWith("logs", LOG_LIBRARIES), "python");
+}
+
+/** The `fsck` of Tessera, which checks any log of C2SP tlog-tiles. */
+export async function tesseraFsck(): Promise<string> {
+  const folder = await made(`tessera-fsck-${TESSERA.replace(/^.*@/, "")}`, async (path) => {
+    await debian("go", "golang-go", "version");
+    const modules = join(path, "modules");
+    const env = { GOBIN: path, GOPATH: modules, GOFLAGS: "-modcacherw" };
+    await run("go", ["install", TESSERA], { cwd: path, env });
+    await rm(modules, { recursive: true });
+  });
+  return join(folder, "fsck");
 }
 
 export async function newman(): Promise<string> {

@@ -37,7 +37,7 @@ const TOP: Kind = {
   entry: "a signed checkpoint",
 };
 
-/** What monitors and witnesses ask for: checkpoints, tiles, entries, consistency, keys (C2SP tlog-tiles). */
+/** What monitors ask for, checkpoints, tiles and entries (C2SP tlog-tiles), and keys and consistency as JSON besides. */
 export function logRoutes(reading: Reading, at: At): Route<Call>[] {
   return [
     ...[OWN, TOP].flatMap((kind) => [
