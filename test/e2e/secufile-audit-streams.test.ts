@@ -6,6 +6,8 @@ import { after, before, describe, test } from "node:test";
 import { allPlaced } from "../support/audit-reader.ts";
 import { createTestDatabase, type TestDatabase } from "../support/database.ts";
 import { startLocalServer, type Received } from "../support/local-server.ts";
+import { growLog } from "../support/log-growth.ts";
+import { demoTenant } from "../support/people.ts";
 import { publishedVerify } from "../support/published-verify.ts";
 import {
   clientOf,
@@ -17,13 +19,15 @@ import {
   type Json,
 } from "../support/secufile-client.ts";
 import { freePort, startServer, type TestServer } from "../support/server.ts";
+import { receiverAuthority, startSyslogReceiver } from "../support/syslog-receiver.ts";
 
 describe("audit streams of SecuFile", () => {
   let database: TestDatabase;
   let dataDirectory: string;
   let port: number;
   let server: TestServer;
-  const start = (): Promise<TestServer> => startServer({ dataDirectory, database, port });
+  const start = (): Promise<TestServer> =>
+    startServer({ dataDirectory, database, port, env: { NODE_EXTRA_CA_CERTS: receiverAuthority } });
 
   before(async () => {
     dataDirectory = await mkdtemp(join(tmpdir(), "tabellion-streams-"));
@@ -79,6 +83,42 @@ describe("audit streams of SecuFile", () => {
     assert.equal("secret" in shown, false);
     expected(await client.call("DELETE", `/audit/streams/${stream.stream_id}`), 204);
     expectedProblem(await client.get(`/audit/streams/${stream.stream_id}`), 404, "audit_stream_not_found");
+  });
+
+  test("SF-55 syslog over TLS gets every record, in order, across a kill -9 amid a batch; nothing comes twice but that batch", async (t) => {
+    const receiver = await startSyslogReceiver();
+    t.after(() => receiver.close());
+    const client = clientOf(server.origin, server.apiKey);
+    await growLog(database, await demoTenant(database.superUrl), 600);
+    const holding = receiver.hold(2);
+    const order = { name: "SIEM", type: "syslog_tls", host: "127.0.0.1", port: receiver.port, from_index: 0 };
+    const { stream_id: id } = expected(await client.post("/audit/streams", { ...order, format: "rfc5424" }), 201);
+    const second = await holding;
+    await server.kill();
+    second.release();
+    server = await start();
+    await look(database.superUrl, "update platform.audit_stream_lanes set lease_until = '-infinity'");
+    await newDocument(client);
+    await allPlaced(database.superUrl);
+    const wanted = (await lastIndex(client)) + 1;
+    const placesOf = (messages: readonly string[]): number[] =>
+      messages.map((message) =>
+        Number(/^<\d+>1 \S+ \S+ tabellion - \S+ \[tabellion@32473 index="(\d+)" /.exec(message)?.[1]),
+      );
+    const taken = await eventually("every record has come", async () => {
+      const whole = receiver.connections.filter(({ isWhole }) => isWhole).map(({ messages }) => placesOf(messages));
+      return whole.flat().length >= wanted ? whole : null;
+    });
+    assert.deepEqual(
+      taken.flat(),
+      Array.from(taken.flat(), (_index, place) => place),
+    );
+    const cut = receiver.connections.filter(({ isWhole }) => !isWhole).map(({ messages }) => placesOf(messages));
+    const [half = []] = cut;
+    assert.ok(cut.length === 1 && half.length > 0 && half.length < 250, `${half.length} of a batch were read`);
+    const again = taken.find(([first]) => first === half[0]);
+    assert.deepEqual([half[0], again?.slice(0, half.length)], [250, half]);
+    expected(await client.call("DELETE", `/audit/streams/${id}`), 204);
   });
 
   async function lastIndex(client: ReturnType<typeof clientOf>): Promise<number> {

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { setTimeout as pause } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import type { Outbound } from "../outbound/outbound.ts";
 import { OutboundError } from "../outbound/outbound-error.ts";
@@ -24,6 +25,8 @@ export type Batch = {
 };
 
 const SYSLOG_TIMEOUT_MS = 20_000;
+/** Between the last record and our end: a receiver that goes away meanwhile may not have read them all. */
+const QUIET_MS = 200;
 const MAX_ERROR_CHARACTERS = 500;
 const EVENT_TYPE = "audit.batch";
 
@@ -59,9 +62,15 @@ export async function postBatch(
   return { kind: result.kind, error: result.error ?? "failed", retryAfterMs: result.retryAfterMs };
 }
 
+/** The receiver closed the connection before we did: nobody knows how much of the batch it has read. */
+class ClosedEarly extends Error {
+  override readonly name = "ClosedEarly";
+}
+
 /**
  * Sends a batch over TLS with octet counting (RFC 5425). Syslog has no acknowledgement: a batch counts as taken once the
- * receiver, after our close_notify, has closed the connection without an error, so it had read to the end.
+ * receiver, after our close_notify, has closed the connection without an error. One that closed before has not read to the
+ * end, however orderly: its system may have taken bytes that it never looked at.
  */
 export async function sendSyslog(
   outbound: Outbound,
@@ -72,20 +81,34 @@ export async function sendSyslog(
   let socket: TLSSocket | null = null;
   try {
     socket = await outbound.connectTls({ host: to.host, port: to.port, signal });
-    const ended = once(socket, "close", { signal });
-    socket.resume();
-    socket.end(
-      Buffer.concat(batch.records.map((record) => octetCounted(syslogMessage(record, batch.format, to.sender)))),
-    );
-    await ended;
-    if (socket.errored !== null) throw socket.errored;
+    const messages = batch.records.map((record) => octetCounted(syslogMessage(record, batch.format, to.sender)));
+    await deliver(socket, Buffer.concat(messages), signal);
     return { kind: "taken" };
   } catch (error) {
     if (to.signal.aborted) return null;
-    return { kind: "failed", error: wordsOf(error), retryAfterMs: null };
+    return { kind: "failed", error: wordsOf(signal.aborted ? signal.reason : error), retryAfterMs: null };
   } finally {
     socket?.destroy();
   }
+}
+
+async function deliver(socket: TLSSocket, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  const closed = once(socket, "close", { signal });
+  // Whoever waits for it hears of it; where the writing failed nobody does.
+  closed.catch(() => undefined);
+  socket.resume();
+  const written = new Promise<void>((resolve) => void socket.write(bytes, () => resolve()));
+  await Promise.race([written, closed]);
+  await Promise.race([pause(QUIET_MS), closed]);
+  throwError(socket);
+  if (socket.readableEnded || socket.destroyed) throw new ClosedEarly();
+  socket.end();
+  await closed;
+  throwError(socket);
+}
+
+function throwError({ errored }: TLSSocket): void {
+  if (errored !== null) throw errored;
 }
 
 function syslogMessage(record: AuditRecord, format: ExportFormat, sender: Sender): string {
@@ -98,6 +121,8 @@ function wordsOf(error: unknown): string {
   if (error instanceof OutboundError) return `${error.code}: ${error.message}`.slice(0, MAX_ERROR_CHARACTERS);
   if (error instanceof Error && error.name === "TimeoutError")
     return "timeout: The receiver did not take the batch in time";
+  if (error instanceof ClosedEarly)
+    return "connection: The receiver closed the connection before the batch had its end";
   const code = error instanceof Error && "code" in error ? String(error.code) : "failed";
   return `connection: The connection broke (${code})`.slice(0, MAX_ERROR_CHARACTERS);
 }

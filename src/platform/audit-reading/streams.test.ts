@@ -179,7 +179,7 @@ describe("SF-55 audit streams", () => {
     assert.equal(backoffMs(0, 0), 500);
   });
 
-  test("syslog over TLS: octet-counted messages of RFC 5424; a connection that broke costs nothing", async (t) => {
+  test("syslog over TLS: octet-counted messages of RFC 5424; a connection that broke, or was closed in mid-batch, costs nothing", async (t) => {
     const tenantId = await world.tenant();
     await grow(tenantId, 300);
     const received: number[] = [];
@@ -195,7 +195,11 @@ describe("SF-55 audit streams", () => {
         socket.on("error", () => undefined);
         if (connections === 1) socket.destroy();
         const parts: Buffer[] = [];
-        socket.on("data", (part: Buffer) => parts.push(part));
+        socket.on("data", (part: Buffer) => {
+          parts.push(part);
+          // As a receiver that is restarted: an orderly end, and what it had not read is lost.
+          if (connections === 2) socket.pause().end(() => socket.destroy());
+        });
         socket.on("end", () => received.push(...messagesOf(Buffer.concat(parts)).map((message) => indexOf(message))));
       },
     );
@@ -213,7 +217,7 @@ describe("SF-55 audit streams", () => {
       [...new Set(received)],
       Array.from({ length: await lastOf(tenantId) }, (_, index) => index),
     );
-    assert.ok(connections >= 3);
+    assert.ok(connections >= 4);
   });
 
   test("target and secret are sealed at rest", async () => {

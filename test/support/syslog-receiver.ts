@@ -1,0 +1,80 @@
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer, type TLSSocket } from "node:tls";
+
+const CERTIFICATES = new URL("../../src/platform/outbound/test-certificates/", import.meta.url);
+
+/** Certificate of the authority that whoever sends to the receiver has to know. */
+export const receiverAuthority = new URL("authority.pem", CERTIFICATES).pathname;
+
+/** What came over one connection: whole messages, in their order. */
+export type SyslogConnection = {
+  readonly messages: readonly string[];
+  /** The sender ended it in good order, and was answered so. */
+  readonly isWhole: boolean;
+};
+
+/** A receiver of syslog over TLS (RFC 5425) on this machine, as somebody else would run it. */
+export type SyslogReceiver = {
+  readonly port: number;
+  /** The oldest first. */
+  readonly connections: readonly SyslogConnection[];
+  /**
+   * Reads some messages of the connection that is the `number`th to begin, and then no more of it; resolves at that moment.
+   * `release` closes it without another look. Call it before that connection begins.
+   */
+  hold(number: number): Promise<{ release(): void }>;
+  close(): Promise<void>;
+};
+
+type Open = { bytes: Buffer; isWhole: boolean };
+
+export async function startSyslogReceiver(): Promise<SyslogReceiver> {
+  const connections: Open[] = [];
+  const sockets = new Set<TLSSocket>();
+  const holding = new Map<number, (held: { release(): void }) => void>();
+  const pem = (name: string): Buffer => readFileSync(new URL(name, CERTIFICATES));
+  const server = createServer({ cert: pem("localhost.test.pem"), key: pem("localhost.test-key.pem") }, (socket) => {
+    const connection: Open = { bytes: Buffer.alloc(0), isWhole: false };
+    const hold = holding.get(connections.push(connection));
+    sockets.add(socket);
+    socket.on("error", () => undefined);
+    socket.on("data", (chunk: Buffer) => {
+      connection.bytes = Buffer.concat([connection.bytes, chunk]);
+      if (hold === undefined || messagesOf(connection.bytes).length === 0) return;
+      socket.removeAllListeners("data").removeAllListeners("end").pause();
+      hold({ release: () => void socket.destroy() });
+    });
+    socket.on("end", () => {
+      connection.isWhole = true;
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a server that listens on a port
+    port: (server.address() as AddressInfo).port,
+    get connections() {
+      return connections.map(({ bytes, isWhole }) => ({ messages: messagesOf(bytes), isWhole }));
+    },
+    hold: (number) => new Promise((resolve) => void holding.set(number, resolve)),
+    async close() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+/** Octet counting (RFC 6587, section 3.4.1), as far as messages are whole. */
+function messagesOf(bytes: Buffer): string[] {
+  const messages: string[] = [];
+  for (let at = 0; ;) {
+    const space = bytes.indexOf(" ", at);
+    const end = space + 1 + Number(bytes.subarray(at, Math.max(space, at)).toString("ascii"));
+    if (space === -1 || end > bytes.length) return messages;
+    messages.push(bytes.subarray(space + 1, end).toString("utf8"));
+    at = end;
+  }
+}
