@@ -62,7 +62,7 @@ export async function placeEvents(placing: Placing, tenantId: string, rows: read
     const { from, note, to } = await grow(placing, tx, { ...wall, entries: rows.map((row) => row.entry) });
     await insertLeaves(tx, tenantId, from, rows);
     // In the log above, the checkpoint stands by its hash: it says nothing of the tenant to others.
-    await insertTopQueued(tx, tenantId, { size: to, entry: createHash("sha256").update(note, "utf8").digest() });
+    await insertTopQueued(tx, tenantId, { size: to, entry: entryOfCheckpoint(note) });
   });
 }
 
@@ -108,4 +108,9 @@ async function grow(
   await insertTiles(tx, tenantId, log.log, writer.changedTiles());
   await insertCheckpoint(tx, tenantId, { log: log.log, size: to, root, note, now: placing.now });
   return { from, to, note };
+}
+
+/** What the log above holds of a signed checkpoint. */
+export function entryOfCheckpoint(note: string): Buffer {
+  return createHash("sha256").update(note, "utf8").digest();
 }

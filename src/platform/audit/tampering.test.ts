@@ -14,7 +14,10 @@ import {
   type Verifier,
 } from "../../../test/support/tlog-verifier.ts";
 import { systemClock } from "../clock/clock.ts";
-import { everyVerifier } from "./log-key.ts";
+import { signCheckpoint } from "../tlog/note.ts";
+import { TileWriter } from "../tlog/tile-writer.ts";
+import { saltedHash } from "./audit.ts";
+import { everyVerifier, openLogKeys } from "./log-key.ts";
 import { proveEvent } from "./proofs.ts";
 import { verifyLog, type CheckedLog } from "./verify-log.ts";
 import { auditJobs } from "./jobs.ts";
@@ -28,6 +31,7 @@ const KEPT: Readonly<Record<string, string>> = {
   audit_events: `tenant_id = '${TENANT}'`,
   audit_leaves: `tenant_id = '${TENANT}'`,
   top_leaves: "true",
+  log_heads: `tenant_id = '${TENANT}'`,
   log_tiles: "true",
   log_checkpoints: "true",
 };
@@ -175,15 +179,18 @@ describe("a changed bit anywhere in an audit log", () => {
   const findings = () => findingsIn({ tenantId: TENANT, log: "audit" });
   const topFindings = () => findingsIn({ tenantId: "server", log: "top" });
 
+  type Tampering = string | ((client: pg.Client) => Promise<void>);
+
   /** As a superuser who has put the triggers aside, and puts all back afterwards. */
-  async function tampered<T>(statement: string, work: () => Promise<T>): Promise<T> {
+  async function tampered<T>(tampering: Tampering, work: () => Promise<T>): Promise<T> {
     const client = new pg.Client({ connectionString: world.database.superUrl });
     await client.connect();
     try {
       await client.query("set session_replication_role = replica");
       for (const [table, rows] of Object.entries(KEPT))
         await client.query(`create temp table kept_${table} as select * from platform.${table} where ${rows}`);
-      await client.query(statement);
+      if (typeof tampering === "string") await client.query(tampering);
+      else await tampering(client);
       return await work();
     } finally {
       for (const [table, rows] of Object.entries(KEPT)) {
@@ -192,6 +199,37 @@ describe("a changed bit anywhere in an audit log", () => {
       }
       await client.end();
     }
+  }
+
+  /** What somebody does who has the database and the log's key: another event, and all that follows from it made anew. */
+  async function rewriteLog(client: pg.Client): Promise<void> {
+    const [key] = await openLogKeys(context());
+    const leaf = log.leaves[300];
+    assert.ok(key !== undefined && leaf !== undefined);
+    const event = leaf.event.replace("é", "è");
+    const entry = saltedHash(leaf.salt, event);
+    const tree = new TileWriter(0, []);
+    for (const { size } of log.checkpoints) {
+      const entries = log.leaves.slice(tree.size, Number(size)).map((each) => (each === leaf ? entry : each.entry));
+      tree.append(entries.map(hashOfLeaf));
+      const note = signCheckpoint([key.signer(verifier.name)], { size: Number(size), root: tree.root() });
+      const values = [TENANT, size, tree.root(), note];
+      await client.query(
+        "update platform.log_checkpoints set root = $3, note = $4 where tenant_id = $1 and size = $2",
+        values,
+      );
+    }
+    for (const { level, index, hashes: tile } of tree.changedTiles())
+      await client.query(
+        "update platform.log_tiles set hashes = $4 where tenant_id = $1 and level = $2 and tile_index = $3",
+        [TENANT, level, index, tile],
+      );
+    await client.query("update platform.audit_leaves set entry = $3 where tenant_id = $1 and index = $2", [
+      ...[TENANT, leaf.index, entry],
+    ]);
+    await client.query("update platform.audit_events set event = $3, leaf_hash = $4 where tenant_id = $1 and id = $2", [
+      ...[TENANT, leaf.event_id, event, hashOfLeaf(entry)],
+    ]);
   }
 
   const tamperings: Readonly<Record<string, string>> = {
@@ -224,6 +262,12 @@ describe("a changed bit anywhere in an audit log", () => {
     "a checkpoint of another root": "update platform.log_checkpoints set root = sha256('x'::bytea) where log = 'audit'",
     "a checkpoint signed by nobody": "update platform.log_checkpoints set note = replace(note, 'log.test', 'log.text')",
     "the newest checkpoint taken away": `delete from platform.log_checkpoints where size = ${EVENTS} and log = 'audit'`,
+    "a log that is gone without a trace of its own": ["audit_events", "audit_leaves", ...Object.keys(KEPT).slice(3)]
+      .map((table) => `delete from platform.${table} where tenant_id = '${TENANT}'`)
+      .join("; "),
+    "another hash in the log above": `update platform.top_leaves set entry = sha256('x'::bytea) where log_size = ${EVENTS}`,
+    "a place above of another size": `update platform.top_leaves set log_size = 1000000 where log_size = ${EVENTS}`,
+    "a place above of another tenant": `update platform.top_leaves set log_tenant_id = 'x' where log_size = ${EVENTS}`,
   };
   for (const [what, statement] of Object.entries(tamperings)) {
     test(`the nightly check finds ${what}`, async () => {
@@ -232,6 +276,18 @@ describe("a changed bit anywhere in an audit log", () => {
       assert.deepEqual(await findings(), []);
     });
   }
+
+  test("the nightly check finds a log that was written anew from an event on and signed with its own key", async () => {
+    const [seen, above] = await tampered(rewriteLog, async () => [await findings(), await topFindings()] as const);
+    assert.deepEqual(above, [], "the log above is as it was, and holds the checkpoints of before");
+    // Nothing else gives it away: all of the log fits together.
+    assert.ok(seen.length > 0);
+    for (const { what, index } of seen) {
+      assert.match(what, /^a checkpoint (?:is not the one that the log above holds|neither stands in the log above)/);
+      assert.ok(index > 300);
+    }
+    assert.deepEqual(await findings(), []);
+  });
 
   const tamperingsAbove: Readonly<Record<string, string>> = {
     "a leaf that was replaced": "update platform.top_leaves set entry = sha256('x'::bytea) where index = 0",
@@ -246,6 +302,21 @@ describe("a changed bit anywhere in an audit log", () => {
       assert.deepEqual([await topFindings(), await findings()], [[], []]);
     });
   }
+
+  test("the nightly check takes nothing that is under way for a finding", async () => {
+    const growing = { tenantId: "ten_growing", log: "audit" } as const;
+    const sequencer = await world.sequencer();
+    const writing = { isOver: false };
+    const writer = (async () => {
+      for (let count = 0; count < 150; count++) await world.record(growing.tenantId, String(count));
+      await world.settled();
+      writing.isOver = true;
+    })();
+    while (!writing.isOver) assert.deepEqual(await findingsIn(growing), []);
+    await writer;
+    await sequencer.stop();
+    assert.deepEqual([await findingsIn(growing), await topFindings()], [[], []]);
+  });
 
   test("what the nightly check finds is on record in the server's own log", async () => {
     const jobs = auditJobs({
@@ -271,6 +342,7 @@ describe("a changed bit anywhere in an audit log", () => {
     await tampered(tamperings["a leaf that was replaced"] ?? "", () => verifying.handle({}, run));
     assert.deepEqual(await told(), [`${TENANT}/audit`]);
     await tampered(tamperingsAbove["a leaf that was replaced"] ?? "", () => verifying.handle({}, run));
-    assert.deepEqual(await told(), [`${TENANT}/audit`, "server/top"]);
+    // The one that the leaf was of does not find its checkpoint above any more.
+    assert.deepEqual(await told(), [`${TENANT}/audit`, `${TENANT}/audit`, "server/top"]);
   });
 });

@@ -4,6 +4,7 @@ import { openTilesOf, TileWriter, type StoredTile } from "../tlog/tile-writer.ts
 import { HASH_BYTES, TILE_HASHES } from "../tlog/merkle.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { saltedHash } from "./audit.ts";
+import { findingsAbove } from "./verify-above.ts";
 import {
   countLostEvents,
   findHead,
@@ -22,6 +23,8 @@ export type Finding = { readonly what: string; readonly index: number };
 const PAGE_LEAVES = 2_000;
 const PAGE_CHECKPOINTS = 500;
 const MAX_FINDINGS = 20;
+/** Fewer than all, so that the log itself is looked at as well. */
+const MAX_FINDINGS_ABOVE = 5;
 
 /** One log of those that stand behind a tenant's wall. */
 export type CheckedLog = { readonly tenantId: string; readonly log: LogName };
@@ -34,7 +37,8 @@ const leafReaders: Readonly<Record<LogName, typeof listTopEntries | typeof listL
 };
 
 /**
- * Hashes a log anew, from the rows to every checkpoint that was signed. A page at a time, each in a transaction
+ * Hashes a log anew, from the rows to every checkpoint that was signed, and holds a tenant's checkpoints against the log
+ * above. A page at a time, each in a transaction
  * of its own: what is behind it cannot change, and if it does the next run finds it. `verifiers` are asked for once the size
  * is known: so they hold the key of every checkpoint up to it, whatever is rotated meanwhile.
  */
@@ -48,6 +52,7 @@ export async function verifyLog(
   const head = await db.tenant(tenantId, (tx) => findHead(tx, tenantId, log));
   const lost = log === "top" ? 0 : await db.tenant(tenantId, (tx) => countLostEvents(tx, tenantId));
   if (lost > 0) findings.push({ what: `${lost} events have no place and wait for none`, index: 0 });
+  if (log === "audit") findings.push(...(await findingsAbove(db, tenantId)).slice(0, MAX_FINDINGS_ABOVE));
   if (head === null) return { size: 0, findings };
   const size = Number(head.size);
   const keys = await verifiers(head.origin);

@@ -95,3 +95,33 @@ export async function findTopLeaf(
     select index, entry from platform.top_leaves
      where tenant_id = ${serverTenantId} and log_tenant_id = ${log.tenantId} and log_size = ${log.size}`);
 }
+
+/** A checkpoint of a tenant as the log above has it, or is to have it. */
+export type PlacedCheckpoint = { readonly size: string; readonly entry: Buffer };
+
+/** Places of a tenant's checkpoints larger than `after`, the smallest first. */
+export async function listTopLeavesOf(
+  tx: Tx,
+  serverTenantId: string,
+  logTenantId: string,
+  page: { after: number; limit: number },
+): Promise<PlacedCheckpoint[]> {
+  return tx.many(sql<PlacedCheckpoint>`
+    select log_size as size, entry from platform.top_leaves
+     where tenant_id = ${serverTenantId} and log_tenant_id = ${logTenantId} and log_size > ${page.after}
+     order by log_size
+     limit ${page.limit}`);
+}
+
+/** Those that wait for their place, larger than `after`, the smallest first. */
+export async function listTopQueuedOf(
+  tx: Tx,
+  tenantId: string,
+  page: { after: number; limit: number },
+): Promise<PlacedCheckpoint[]> {
+  return tx.many(sql<PlacedCheckpoint>`
+    select size, entry from platform.top_queue
+     where tenant_id = ${tenantId} and size > ${page.after}
+     order by size
+     limit ${page.limit}`);
+}

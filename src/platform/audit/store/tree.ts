@@ -82,6 +82,18 @@ export async function listCheckpoints(
      limit ${page.limit}`);
 }
 
+/** The signed checkpoints of these sizes, in no order; none where none was signed. */
+export async function listCheckpointsOfSizes(
+  tx: Tx,
+  tenantId: string,
+  log: LogName,
+  sizes: readonly number[],
+): Promise<CheckpointRow[]> {
+  return tx.many(sql<CheckpointRow>`
+    select size, root, note from platform.log_checkpoints
+     where tenant_id = ${tenantId} and log = ${log} and size = any(${[...sizes]}::bigint[])`);
+}
+
 export async function insertCheckpoint(
   tx: Tx,
   tenantId: string,
