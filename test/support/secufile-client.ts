@@ -173,17 +173,43 @@ export async function look(superUrl: string, text: string, values: readonly unkn
 }
 
 /** Rows of every table of ours, those of the audit log apart: refusals are on record, too. */
-export async function rowCounts(superUrl: string): Promise<Readonly<Record<string, number>>> {
-  const rows = await look(
+export function rowCounts(superUrl: string): Promise<Readonly<Record<string, number>>> {
+  return ofEveryTable(superUrl, "count(*)", Number);
+}
+
+/**
+ * What stands in every table of ours, those of the audit log apart, as a digest of all rows with all columns but those
+ * that a server writes by the clock: when and where a token was last seen, and that its worker lives. Waits until no event is on its way.
+ */
+export async function tableDigests(superUrl: string): Promise<Readonly<Record<string, string>>> {
+  await eventually("no event is on its way", async () => {
+    const [row] = await look(superUrl, "select count(*)::int as count from platform.event_queue");
+    return row.count === 0 ? true : null;
+  });
+  const row = "(to_jsonb(t) - '{last_used_at,last_used_ip,beat_at}'::text[])::text";
+  return ofEveryTable(
+    superUrl,
+    `count(*) || '/' || md5(coalesce(string_agg(${row}, ',' order by ${row}), ''))`,
+    String,
+  );
+}
+
+async function ofEveryTable<T>(
+  superUrl: string,
+  expression: string,
+  read: (text: string) => T,
+): Promise<Readonly<Record<string, T>>> {
+  const rows: { name: string; value: string }[] = await look(
     superUrl,
     `select table_schema || '.' || table_name as name,
-            (xpath('/row/c/text()', query_to_xml(format('select count(*) as c from %I.%I', table_schema, table_name),
-              false, true, '')))[1]::text::int as count
+            (xpath('/row/c/text()', query_to_xml(format('select %s as c from %I.%I t', $1::text, table_schema, table_name),
+              false, true, '')))[1]::text as value
        from information_schema.tables
       where table_type = 'BASE TABLE'
         and table_schema in ('secufile', 'platform')
         and table_name !~ '^(audit_|log_|top_|refusals$)'
       order by 1`,
+    [expression],
   );
-  return Object.fromEntries(rows.map((row) => [row.name, row.count]));
+  return Object.fromEntries(rows.map((row) => [row.name, read(row.value)]));
 }
