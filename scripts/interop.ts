@@ -10,6 +10,7 @@ import { checkGeneratedClient } from "./interop/generated-client.ts";
 import { checkKeyStoragePage } from "./interop/key-storage-page.ts";
 import { checkPostmanCollection } from "./interop/newman.ts";
 import { checkOnPostgres15 } from "./interop/postgres15.ts";
+import { checkByRsyslog } from "./interop/rsyslog.ts";
 import { checkSecufile, checkSsks } from "./interop/schemathesis.ts";
 import { checkSigningPages } from "./interop/signing-pages.ts";
 import { openTarget } from "./interop/target.ts";
@@ -30,6 +31,7 @@ const checks: Readonly<Record<string, () => Promise<string>>> = {
   "openapi-generator: a Python client, SF-37": () => checkGeneratedClient(target),
   "tessera: the audit log's tiles and checkpoints, SF-51": () => checkByTessera(target),
   "python: exports of the audit log, SF-55": () => checkExports(target),
+  "rsyslog: the audit log over TLS, SF-55": () => checkByRsyslog(target),
   "schemathesis: answers are as SecuFile's document says, SF-36": () => checkSecufile(target, length),
   "schemathesis: answers are as SSKS's document says": () => checkSsks(target, length),
   "chromium: the pages for signers, SF-20 SF-49": checkSigningPages,

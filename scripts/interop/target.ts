@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import { startServer } from "../../test/support/server.ts";
+import { receiverAuthority } from "../../test/support/syslog-receiver.ts";
 
 /** The server that strangers' clients talk to: started as `npm start` does it, with its embedded PostgreSQL. */
 export type Target = {
@@ -30,7 +31,10 @@ export async function openTarget(): Promise<Target> {
   await chmod(folder, 0o711);
   const dataDirectory = join(folder, "data");
   await mkdir(dataDirectory, { mode: 0o711 });
-  const server = await startServer({ dataDirectory, env: { TABELLION_REQUESTS_PER_SECOND: "100000" } });
+  const server = await startServer({
+    dataDirectory,
+    env: { TABELLION_REQUESTS_PER_SECOND: "100000", NODE_EXTRA_CA_CERTS: receiverAuthority },
+  });
   const authorization = `Bearer ${server.apiKey}`;
   const contentOf = (id: string): string => `${server.origin}/v1/secufile/documents/${id}/content`;
 

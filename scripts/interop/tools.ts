@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import { cp, glob, mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { has, run } from "./programs.ts";
 
 const SCHEMATHESIS = "schemathesis==4.32.5";
@@ -58,6 +58,18 @@ export async function tesseraFsck(): Promise<string> {
   return join(folder, "fsck");
 }
 
+/** rsyslog out of Debian's packages, without installing it: nothing of it runs but what a check starts. */
+export async function rsyslog(): Promise<{ program: string; modules: string; env: Record<string, string> }> {
+  const packages = ["rsyslog", "rsyslog-gnutls", "libestr0", "libfastjson4", "liblognorm5"];
+  const folder = await made("rsyslog", async (path) => {
+    await readPackageList();
+    await run("apt-get", ["download", "-q", ...packages], { cwd: path });
+    for (const name of await readdir(path)) await run("dpkg", ["-x", name, "."], { cwd: path });
+  });
+  const [modules = ""] = await Array.fromAsync(glob(join(folder, "usr/lib/*/rsyslog")));
+  return { program: join(folder, "usr/sbin/rsyslogd"), modules, env: { LD_LIBRARY_PATH: dirname(modules) } };
+}
+
 export async function newman(): Promise<string> {
   const folder = await made(`node-${NEWMAN}`, async (path) => {
     await writeFile(join(path, "package.json"), '{ "private": true }\n');
@@ -95,10 +107,16 @@ export async function debian(program: string, packageName: string, option = "--v
 
 async function installPackage(name: string): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error(`the Debian package ${name} is missing, and only root can install it`);
+  await readPackageList();
   const env = { DEBIAN_FRONTEND: "noninteractive" };
-  if (!isPackageListFresh) await run("apt-get", ["update", "-q"], { env });
-  isPackageListFresh = true;
   await run("apt-get", ["install", "-q", "-y", "--no-install-recommends", name], { env });
+}
+
+/** Others than root have to make do with the list that is there. */
+async function readPackageList(): Promise<void> {
+  if (isPackageListFresh || process.getuid?.() !== 0) return;
+  await run("apt-get", ["update", "-q"]);
+  isPackageListFresh = true;
 }
 
 /** Folder of the programs of a virtual environment with these libraries. */

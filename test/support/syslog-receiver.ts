@@ -8,6 +8,12 @@ const CERTIFICATES = new URL("../../src/platform/outbound/test-certificates/", i
 /** Certificate of the authority that whoever sends to the receiver has to know. */
 export const receiverAuthority = new URL("authority.pem", CERTIFICATES).pathname;
 
+/** For 127.0.0.1, by that authority. */
+export const receiverCertificate = {
+  cert: new URL("localhost.test.pem", CERTIFICATES).pathname,
+  key: new URL("localhost.test-key.pem", CERTIFICATES).pathname,
+};
+
 /** What came over one connection: whole messages, in their order. */
 export type SyslogConnection = {
   readonly messages: readonly string[];
@@ -34,8 +40,8 @@ export async function startSyslogReceiver(): Promise<SyslogReceiver> {
   const connections: Open[] = [];
   const sockets = new Set<TLSSocket>();
   const holding = new Map<number, (held: { release(): void }) => void>();
-  const pem = (name: string): Buffer => readFileSync(new URL(name, CERTIFICATES));
-  const server = createServer({ cert: pem("localhost.test.pem"), key: pem("localhost.test-key.pem") }, (socket) => {
+  const { cert, key } = receiverCertificate;
+  const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (socket) => {
     const connection: Open = { bytes: Buffer.alloc(0), isWhole: false };
     const hold = holding.get(connections.push(connection));
     sockets.add(socket);
