@@ -90,12 +90,12 @@ describe("audit streams of SecuFile", () => {
     t.after(() => receiver.close());
     const client = clientOf(server.origin, server.apiKey);
     await growLog(database, await demoTenant(database.superUrl), 600);
-    const holding = receiver.hold(2);
+    receiver.hold(2);
     const order = { name: "SIEM", type: "syslog_tls", host: "127.0.0.1", port: receiver.port, from_index: 0 };
     const { stream_id: id } = expected(await client.post("/audit/streams", { ...order, format: "rfc5424" }), 201);
-    const second = await holding;
+    const release = await eventually("some of the second batch is read", async () => receiver.release);
     await server.kill();
-    second.release();
+    release();
     server = await start();
     await look(database.superUrl, "update platform.audit_stream_lanes set lease_until = '-infinity'");
     await newDocument(client);

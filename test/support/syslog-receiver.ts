@@ -27,10 +27,12 @@ export type SyslogReceiver = {
   /** The oldest first. */
   readonly connections: readonly SyslogConnection[];
   /**
-   * Reads some messages of the connection that is the `number`th to begin, and then no more of it; resolves at that moment.
-   * `release` closes it without another look. Call it before that connection begins.
+   * Reads some messages of the connection that is the `number`th to begin, and then no more of it. Call it before that one
+   * begins.
    */
-  hold(number: number): Promise<{ release(): void }>;
+  hold(number: number): void;
+  /** Closes the connection that is held, without another look; null until some of it was read. */
+  readonly release: (() => void) | null;
   close(): Promise<void>;
 };
 
@@ -39,18 +41,18 @@ type Open = { bytes: Buffer; isWhole: boolean };
 export async function startSyslogReceiver(): Promise<SyslogReceiver> {
   const connections: Open[] = [];
   const sockets = new Set<TLSSocket>();
-  const holding = new Map<number, (held: { release(): void }) => void>();
+  const holding = { number: 0, release: null as (() => void) | null };
   const { cert, key } = receiverCertificate;
   const server = createServer({ cert: readFileSync(cert), key: readFileSync(key) }, (socket) => {
     const connection: Open = { bytes: Buffer.alloc(0), isWhole: false };
-    const hold = holding.get(connections.push(connection));
+    const isToHold = connections.push(connection) === holding.number;
     sockets.add(socket);
     socket.on("error", () => undefined);
     socket.on("data", (chunk: Buffer) => {
       connection.bytes = Buffer.concat([connection.bytes, chunk]);
-      if (hold === undefined || messagesOf(connection.bytes).length === 0) return;
+      if (!isToHold || messagesOf(connection.bytes).length === 0) return;
       socket.removeAllListeners("data").removeAllListeners("end").pause();
-      hold({ release: () => void socket.destroy() });
+      holding.release = () => void socket.destroy();
     });
     socket.on("end", () => {
       connection.isWhole = true;
@@ -64,7 +66,12 @@ export async function startSyslogReceiver(): Promise<SyslogReceiver> {
     get connections() {
       return connections.map(({ bytes, isWhole }) => ({ messages: messagesOf(bytes), isWhole }));
     },
-    hold: (number) => new Promise((resolve) => void holding.set(number, resolve)),
+    hold(number) {
+      holding.number = number;
+    },
+    get release() {
+      return holding.release;
+    },
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();
