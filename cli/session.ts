@@ -1,4 +1,5 @@
 import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { isRecord } from "./answer.ts";
@@ -24,7 +25,7 @@ export type Session = {
 const MARGIN_MS = 30_000;
 const LOCK_PAUSE_MS = 50;
 const LOCK_WAIT_MS = 150_000;
-/** Longer than two requests may take: whoever held the lock so long is no more. */
+/** Longer than two requests may take: whoever held the lock so long is no more, on whatever machine it was. */
 const LOCK_STALE_MS = 130_000;
 const SIGN_IN = "sign in: npx tabellion login <email>";
 
@@ -167,16 +168,37 @@ async function underLock<T>(environment: Surroundings["environment"], work: (fil
 /** Two that find a lock stale at once may both go on: then the server gives both the same successor. */
 async function takeLock(lock: string): Promise<void> {
   for (let waited = 0; waited < LOCK_WAIT_MS; waited += LOCK_PAUSE_MS) {
-    const taken = await open(lock, "wx", 0o600).catch((error: unknown) => {
-      if (error instanceof Error && "code" in error && error.code === "EEXIST") return null;
-      throw new CommandError(`${lock} cannot be made`, { cause: error });
-    });
-    if (taken !== null) return taken.close();
-    const held = await stat(lock).catch(() => null);
-    if (held !== null && Date.now() - held.mtimeMs > LOCK_STALE_MS) await rm(lock, { force: true });
+    if (await isTaken(lock)) return;
+    if (await isStale(lock)) await rm(lock, { force: true });
     else await pause(LOCK_PAUSE_MS);
   }
   throw new CommandError(`another command holds ${lock}; remove it if there is none`);
+}
+
+/** It names its holder: process and machine. */
+async function isTaken(lock: string): Promise<boolean> {
+  const taken = await open(lock, "wx", 0o600).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return null;
+    throw new CommandError(`${lock} cannot be made`, { cause: error });
+  });
+  if (taken === null) return false;
+  await taken.writeFile(`${process.pid} ${hostname()}\n`);
+  await taken.close();
+  return true;
+}
+
+/** Whoever held it has ended, as far as that can be seen from here. */
+async function isStale(lock: string): Promise<boolean> {
+  const [held, said] = await Promise.all([stat(lock), readFile(lock, "utf8")]).catch(() => [null, ""] as const);
+  if (held === null) return false;
+  if (Date.now() - held.mtimeMs > LOCK_STALE_MS) return true;
+  const [pid, machine] = said.trim().split(" ");
+  if (machine !== hostname()) return false;
+  try {
+    return !process.kill(Number(pid), 0);
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ESRCH";
+  }
 }
 
 function isFresh({ accessUntil }: Session): boolean {

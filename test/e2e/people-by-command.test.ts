@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
@@ -188,6 +188,13 @@ describe("people who sign in by the command line", () => {
     await utimes(`${file}.lock`, old, old);
     await said(["me"]);
     assert.equal((await kept()).refreshToken, lost.refresh_token);
+    // Of a command that was stopped a moment ago: it names its holder, and that one has ended.
+    const ended = spawn(process.execPath, ["--version"], { stdio: "ignore" });
+    await once(ended, "exit");
+    await change({ accessUntil: 0 });
+    await writeFile(`${file}.lock`, `${ended.pid} ${hostname()}\n`);
+    await said(["me"]);
+    await assert.rejects(stat(`${file}.lock`));
   });
 
   test("what needs a fresh proof says so where there is no terminal to ask at", async () => {
