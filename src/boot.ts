@@ -45,7 +45,7 @@ import { createMetrics, type Metrics } from "./platform/server/metrics.ts";
 import { withMembers } from "./platform/sessions/member-check.ts";
 import { noteDisabledWebhook } from "./platform/members/operations/webhook-mails.ts";
 import { createPeople } from "./platform/sessions/people.ts";
-import { listTenantIdsEver } from "./platform/tenants/store.ts";
+import { findTenant, listTenantIdsEver } from "./platform/tenants/store.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
 import { rotateEvidenceKey } from "./products/secufile/operations/evidence.ts";
@@ -199,6 +199,7 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
     ...auditJobs({
       ...services,
       listTenants: (after) => db.directory((tx) => listTenantIdsEver(tx, after, TENANTS_A_PAGE)),
+      isShredded: (tenantId) => db.directory(async (tx) => (await findTenant(tx, tenantId)) === null),
     }),
     ...(await notifyJobs(services)),
   ];

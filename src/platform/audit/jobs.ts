@@ -10,6 +10,8 @@ export type AuditJobsOptions = LogKeyContext & {
   readonly log: Log;
   /** A page of the ids of tenants, behind `after`. */
   listTenants(after: string): Promise<readonly string[]>;
+  /** Whether a tenant was shredded, so that its events may be gone. */
+  isShredded(tenantId: string): Promise<boolean>;
 };
 
 /** Once a night every log is hashed anew; what does not fit is told loudly. */
@@ -28,23 +30,24 @@ export function auditJobs(options: AuditJobsOptions): JobDefinition[] {
 }
 
 async function verifyAll(options: AuditJobsOptions, signal: AbortSignal): Promise<void> {
-  await verifyOne(options, { tenantId: SERVER_TENANT, log: "audit" });
+  await verifyOne(options, SERVER_TENANT, "audit");
   for (let after = "", ids = await options.listTenants(after); ids.length > 0; ids = await options.listTenants(after)) {
     for (const tenantId of ids) {
       signal.throwIfAborted();
-      await verifyOne(options, { tenantId, log: "audit" });
+      await verifyOne(options, tenantId, "audit");
     }
     after = ids.at(-1) ?? "";
   }
   signal.throwIfAborted();
-  await verifyOne(options, { tenantId: SERVER_TENANT, log: "top" });
+  await verifyOne(options, SERVER_TENANT, "top");
 }
 
-async function verifyOne(options: AuditJobsOptions, of: CheckedLog): Promise<void> {
+async function verifyOne(options: AuditJobsOptions, tenantId: string, log: CheckedLog["log"]): Promise<void> {
   const { db, clock } = options;
+  const isShredded = (): Promise<boolean> => options.isShredded(tenantId);
+  const of = { tenantId, log, isShredded };
   const { size, findings } = await verifyLog(db, of, (origin) => everyVerifier(options, origin));
   if (findings.length === 0) return;
-  const { tenantId, log } = of;
   options.log.fatal({ tenantId, log, size, findings }, "an audit log is not what was signed");
   await db.tenant(SERVER_TENANT, (tx) =>
     recordAudit(tx, SERVER_TENANT, {

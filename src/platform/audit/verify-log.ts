@@ -27,7 +27,12 @@ const MAX_FINDINGS = 20;
 const MAX_FINDINGS_ABOVE = 5;
 
 /** One log of those that stand behind a tenant's wall. */
-export type CheckedLog = { readonly tenantId: string; readonly log: LogName };
+export type CheckedLog = {
+  readonly tenantId: string;
+  readonly log: LogName;
+  /** Asked where an event is gone: only the events of a shredded tenant are erased. */
+  readonly isShredded: () => Promise<boolean>;
+};
 
 /** A leaf of the log above is the hash of a checkpoint, and has no event. */
 type CheckedLeaf = Pick<LeafWithColumns, "index" | "entry"> & Partial<LeafWithColumns>;
@@ -65,6 +70,9 @@ export async function verifyLog(
       break;
     }
     findings.push(...rowFindings(page.leaves), ...treeFindings(page, keys));
+    const gone = log === "audit" ? page.leaves.find((leaf) => leaf.event === null) : undefined;
+    if (gone !== undefined && !(await of.isShredded()))
+      findings.push({ what: "an event is gone", index: Number(gone.index) });
     lastSigned = Number(page.checkpoints.at(-1)?.size ?? lastSigned);
   }
   if (lastSigned !== size && findings.length === 0)
@@ -133,7 +141,7 @@ async function listAllCheckpoints(
   }
 }
 
-/** Rows against their leaves. A row that was erased has left its entry behind. */
+/** Rows against their leaves, as far as they are there. */
 function rowFindings(leaves: readonly CheckedLeaf[]): Finding[] {
   return leaves.flatMap((leaf) => {
     const { index, entry, event = null, salt = null, leaf_hash: leafHash = null } = leaf;

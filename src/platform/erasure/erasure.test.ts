@@ -12,6 +12,7 @@ import { everyVerifier, openLogKeys, originOf } from "../audit/log-key.ts";
 import { startSequencer } from "../audit/sequencer.ts";
 import { countQueued } from "../audit/store/queue.ts";
 import { verifyLog } from "../audit/verify-log.ts";
+import type { BlobStore } from "../blobs/blobs.ts";
 import { lockBackup } from "../backup/store/locks.ts";
 import { shiftedClock, systemClock } from "../clock/clock.ts";
 import { sql } from "../db/sql.ts";
@@ -76,7 +77,9 @@ describe("erasing what a shredded organisation left", () => {
     assert.equal((await objectsOf(other.tenantId)).length, 1);
 
     const keys = { ...place, clock: systemClock, originHost: "log.test" };
-    const checked = await verifyLog(place.db, { tenantId, log: "audit" }, (origin) => everyVerifier(keys, origin));
+    const checked = await verifyLog(place.db, { tenantId, log: "audit", isShredded: async () => true }, (origin) =>
+      everyVerifier(keys, origin),
+    );
     assert.deepEqual(checked.findings, []);
     // And by a verifier of the tests' own, which does not look at events.
     const log = await seenLogOf(query, tenantId);
@@ -100,12 +103,6 @@ describe("erasing what a shredded organisation left", () => {
       const refused = place.db.tenant(tenantId, (tx) => deleteTenantRows(tx, table, 10));
       assert.equal(await codeOf(refused), "42501", table);
     }
-    // Who has keys is not shredded, whatever the row says.
-    const isMarked = (at: string | null) => sql`update platform.tenants set deleted_at = ${at} where id = ${tenantId}`;
-    await place.db.directory((tx) => tx.run(isMarked("2026-11-25T12:00:00Z")));
-    const marked = place.db.tenant(tenantId, (tx) => deleteTenantRows(tx, "platform.audit_events", 10));
-    assert.equal(await codeOf(marked), "42501");
-    await place.db.directory((tx) => tx.run(isMarked(null)));
     assert.deepEqual(await rowsOf(tenantId), rowsBefore);
     await shredTenant(place, tenantId);
     for (const table of KEPT.map((name) => `platform.${name}`)) {
@@ -118,6 +115,54 @@ describe("erasing what a shredded organisation left", () => {
       tx.run(sql`delete from platform.audit_events where tenant_id = ${other.tenantId}`),
     );
     assert.equal(await codeOf(direct), "42501");
+  });
+
+  test("the application's role cannot shred for a moment, erase, and bring the organisation back; nor erase what is the server's", async () => {
+    const { tenantId } = await fillTenant(place, 1_000);
+    const rowsBefore = await rowsOf(tenantId);
+    const mark = (id: string) => sql`update platform.tenants set deleted_at = now() where id = ${id}`;
+    const dropKeys = (id: string) => sql`delete from platform.tenant_keys where tenant_id = ${id}`;
+    const revive = sql`update platform.tenants set deleted_at = null where id = ${tenantId}`;
+    const [key] = await query(
+      "select generation, root_generation, wrapped_key from platform.tenant_keys where tenant_id = $1",
+      [tenantId],
+    );
+    const putBack = sql`insert into platform.tenant_keys (tenant_id, generation, root_generation, wrapped_key)
+      values (${tenantId}, ${Number(key?.generation)}, ${Number(key?.root_generation)}, ${key?.wrapped_key})`;
+    const asOrganisation = sql`insert into platform.tenants (id, name, created_at, deleted_at) values ('server', 'x', now(), now())`;
+    const erase = sql`select platform.erase_rows('platform.audit_events', 10)`;
+    const attempts = [
+      { wall: tenantId, steps: [mark(tenantId), dropKeys(tenantId), erase], last: putBack },
+      { wall: tenantId, steps: [mark(tenantId), dropKeys(tenantId), erase], last: revive },
+      { wall: SERVER_TENANT, steps: [asOrganisation, dropKeys(SERVER_TENANT)], last: erase },
+      { wall: tenantId, steps: [mark(tenantId)], last: erase },
+      { wall: tenantId, steps: [dropKeys(tenantId)], last: erase },
+    ];
+    for (const [at, { wall, steps, last }] of attempts.entries()) {
+      let stepped = 0;
+      const attempt = place.db.tenant(wall, async (tx) => {
+        for (const step of steps) stepped += Math.sign(await tx.run(step));
+        await tx.run(last);
+      });
+      assert.deepEqual([await codeOf(attempt), stepped], ["42501", steps.length], String(at));
+    }
+    assert.deepEqual(await rowsOf(tenantId), rowsBefore);
+    const remove = place.db.directory((tx) => tx.run(sql`delete from platform.tenants where id = ${tenantId}`));
+    assert.equal(await codeOf(remove), "42501");
+  });
+
+  test("a key that is made while its organisation is shredded is gone with it, whoever is first", async () => {
+    for (let round = 0; round < 8; round++) {
+      const { tenantId } = await fillTenant(place, 100);
+      const rotated = place.db
+        .tenant(tenantId, (tx) => place.keyring.rotateTenantKeys(tx, tenantId))
+        .then(
+          () => "done",
+          () => "refused",
+        );
+      await Promise.all([rotated, shredTenant(place, tenantId)]);
+      assert.equal((await rowsOf(tenantId))["platform.tenant_keys"], undefined, await rotated);
+    }
   });
 
   test("its owner cannot change a row of the log either, but for deleting what is shredded", async () => {
@@ -183,6 +228,22 @@ describe("erasing what a shredded organisation left", () => {
     }
     await eraseTenant(context, tenantId, never);
     assert.deepEqual(await objectsOf(tenantId), []);
+  });
+
+  test("an object that cannot be deleted holds up no other organisation", async () => {
+    const [stuck, other] = [await fillTenant(place, 100), await fillTenant(place, 100)];
+    for (const { tenantId } of [stuck, other]) await shredTenant(place, tenantId);
+    const blobs: BlobStore = Object.assign(Object.create(place.blobs), {
+      list: (tenantId: string) => place.blobs.list(tenantId),
+      async delete(tenantId: string, ref: string) {
+        if (ref === stuck.ref) throw new Error("the disk refuses");
+        return place.blobs.delete(tenantId, ref);
+      },
+    });
+    await assert.rejects(eraseTenants({ ...context, blobs }, never), /1 organisations are not wholly erased/);
+    assert.deepEqual([(await objectsOf(stuck.tenantId)).length, (await objectsOf(other.tenantId)).length], [1, 0]);
+    await eraseTenants(context, never);
+    assert.equal((await objectsOf(stuck.tenantId)).length, 0);
   });
 
   test("what appears afterwards goes in the night; a day after the shredding it is looked at for the last time", async () => {

@@ -33,18 +33,30 @@ export async function eraseTenant(context: ErasureContext, tenantId: string, sig
 
 /** Once a day: what was written while an organisation was shredded goes as well, and what a crash left. */
 export async function eraseTenants(context: ErasureContext, signal: AbortSignal): Promise<void> {
-  const { db, clock } = context;
+  const { db } = context;
+  const failures: unknown[] = [];
   for (let after: string | undefined = ""; after !== undefined;) {
     const from: string = after;
     const page = await db.directory((tx) => listTenantsToErase(tx, from, TENANTS_A_PAGE));
-    for (const { id, deleted_at: deletedAt } of page) {
-      const now = clock.now();
-      const isWhole = await eraseLeftovers(context, id, signal);
-      if (isWhole && now.getTime() - deletedAt.getTime() > SETTLED_AFTER_MS)
-        await db.directory((tx) => updateTenantErased(tx, id, now));
+    for (const tenant of page) {
+      signal.throwIfAborted();
+      // What cannot be erased of one holds up no other.
+      await eraseForGood(context, tenant, signal).catch((error: unknown) => failures.push(error));
     }
     after = page.at(-1)?.id;
   }
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} organisations are not wholly erased`);
+}
+
+async function eraseForGood(
+  context: ErasureContext,
+  tenant: { readonly id: string; readonly deleted_at: Date },
+  signal: AbortSignal,
+): Promise<void> {
+  const now = context.clock.now();
+  const isWhole = await eraseLeftovers(context, tenant.id, signal);
+  if (isWhole && now.getTime() - tenant.deleted_at.getTime() > SETTLED_AFTER_MS)
+    await context.db.directory((tx) => updateTenantErased(tx, tenant.id, now));
 }
 
 /** False when its objects have to wait. */
