@@ -56,7 +56,7 @@ test("every failure that an operation can meet is listed with its codes", () => 
   for (const expected of [
     ...["400 bad_request", "400 invalid_json", "401 unauthorized", "403 insufficient_scope", "409 letter_sealed"],
     ...["413 payload_too_large", "415 unsupported_media_type", "422 validation_failed", "422 idempotency_key_reused"],
-    ...["429 rate_limited", "500 internal", "503 unavailable"],
+    ...["429 rate_limited", "500 internal", "503 audit_unavailable", "503 unavailable"],
   ]) {
     assert.ok(create.includes(expected), expected);
   }
@@ -65,6 +65,7 @@ test("every failure that an operation can meet is listed with its codes", () => 
     "400 bad_request",
     "429 rate_limited",
     "500 internal",
+    "503 audit_unavailable",
     "503 unavailable",
   ]);
   assert.ok(document.components.responses["RateLimited"]?.headers["Retry-After"] !== undefined);
