@@ -59,7 +59,7 @@ const SLOW_SECONDS: Readonly<Record<string, number>> = {
 const named = process.argv.slice(2);
 const folder = await mkdtemp(join(tmpdir(), "tabellion-test-"));
 const given = process.env["TEST_POSTGRES_URL"];
-const cluster = given === undefined ? await startTestCluster(folder) : null;
+const cluster = given === undefined ? await startTestCluster(folder, { isSynced: false }) : null;
 const dropTemplate = await useCluster(given ?? cluster?.superUrl ?? "");
 let failures = 0;
 try {

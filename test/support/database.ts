@@ -72,15 +72,21 @@ export function openDatabase(database: TestDatabase, connections = 10): Database
   });
 }
 
-/** Starts a PostgreSQL for tests below `folder`; durable as in production, so that crash tests mean something. */
-export async function startTestCluster(folder: string): Promise<{ superUrl: string; stop(): Promise<void> }> {
+/**
+ * Starts a PostgreSQL below `folder`, durable as in production but for `isSynced: false`: then it does not wait for the disk.
+ * What it has written still outlives any process that is killed, which is all that tests do to it.
+ */
+export async function startTestCluster(
+  folder: string,
+  options: { readonly isSynced: boolean } = { isSynced: true },
+): Promise<{ superUrl: string; stop(): Promise<void> }> {
   await chmod(folder, 0o755);
   const server = await startEmbedded({
     dataDirectory: join(folder, "cluster"),
     directory: null,
     connections: 400,
     log: testLog,
-    settings: ["shared_buffers=128MB"],
+    settings: ["shared_buffers=128MB", ...(options.isSynced ? [] : ["fsync=off"])],
   });
   return { superUrl: server.superUrl, stop: () => server.stop() };
 }
