@@ -1,6 +1,9 @@
-import { open, seal, secretOf, type Owner, type Sealing } from "./ssks-crypto.ts";
+import { open, seal, secretOf, type Bytes, type Owner, type Sealing } from "./ssks-crypto.ts";
 
-/** A client of SSKS as applications have it in their pages: it knows an origin and an application, and no key. */
+/**
+ * A client of SSKS as applications have it in their pages: it knows an origin and an application, and no key. It runs
+ * under Node, and in a page.
+ */
 export type SsksPlace = {
   readonly origin: string;
   readonly appId: string;
@@ -47,6 +50,7 @@ export async function sendFront(
 ): Promise<FrontAnswer> {
   const answer = await fetch(place.origin + path, {
     method: "POST",
+    credentials: "omit",
     headers: {
       "content-type": "application/json",
       "x-seald-appid": place.appId,
@@ -69,7 +73,7 @@ export class TwoManRuleClient {
   }
 
   /** Stores an identity; with a challenge where the session needs one. Answers the session that goes on, too. */
-  async saveIdentity(proof: Proof, key: TwoManRuleKey, identity: Buffer): Promise<{ id: string; sessionId: string }> {
+  async saveIdentity(proof: Proof, key: TwoManRuleKey, identity: Bytes): Promise<{ id: string; sessionId: string }> {
     const sealing = twoManRuleSealing(key);
     const sessionId = proof.challenge === undefined ? given(proof).sessionId : await this.validate(proof);
     return { id: await this.#push({ ...proof, sessionId }, sealing, identity), sessionId };
@@ -82,8 +86,8 @@ export class TwoManRuleClient {
   async retrieveIdentity(
     proof: Proof & { challenge: string },
     key: TwoManRuleKey,
-    renew: (identity: Buffer) => Buffer,
-  ): Promise<{ identity: Buffer; sessionId: string; isRenewed: boolean }> {
+    renew: (identity: Bytes) => Bytes,
+  ): Promise<{ identity: Bytes; sessionId: string; isRenewed: boolean }> {
     const sealing = twoManRuleSealing(key);
     const sessionId = await this.validate(proof);
     const { data, isAuthenticated } = await this.search(sessionId);
@@ -130,7 +134,7 @@ export class TwoManRuleClient {
     return memberOf(answer, "factor_token");
   }
 
-  async #push(proof: Proof, sealing: Sealing, identity: Buffer): Promise<string> {
+  async #push(proof: Proof, sealing: Sealing, identity: Bytes): Promise<string> {
     const { userId, sessionId, authFactor } = proof;
     const data = await seal(identity, { appId: this.#place.appId, userId }, sealing);
     const answer = await sendFront(
@@ -152,11 +156,11 @@ export class PasswordClient {
     this.#place = place;
   }
 
-  async saveIdentity(userId: string, key: PasswordKey, identity: Buffer): Promise<string> {
+  async saveIdentity(userId: string, key: PasswordKey, identity: Bytes): Promise<string> {
     return this.#push(userId, await this.#slotOf(userId, key), identity);
   }
 
-  async retrieveIdentity(userId: string, key: PasswordKey): Promise<Buffer> {
+  async retrieveIdentity(userId: string, key: PasswordKey): Promise<Bytes> {
     const slot = await this.#slotOf(userId, key);
     const body = { app_id: this.#place.appId, user_id: userId, secret: slot.secret };
     const answer = await sendFront(this.#place, "/search/", body);
@@ -175,7 +179,7 @@ export class PasswordClient {
     const identity = await this.retrieveIdentity(userId, { password: from });
     if (from === to) return null;
     const id = await this.saveIdentity(userId, { password: to }, identity);
-    await this.saveIdentity(userId, { password: from }, Buffer.alloc(0));
+    await this.saveIdentity(userId, { password: from }, new Uint8Array(0));
     return id;
   }
 
@@ -190,7 +194,7 @@ export class PasswordClient {
     return { secret: key.rawStorageKey, sealing: rawSealing(key.rawEncryptionKey) };
   }
 
-  async #push(userId: string, slot: { secret: string; sealing: Sealing }, identity: Buffer): Promise<string> {
+  async #push(userId: string, slot: { secret: string; sealing: Sealing }, identity: Bytes): Promise<string> {
     const data = await seal(identity, this.#ownerOf(userId), slot.sealing);
     const body = { app_id: this.#place.appId, user_id: userId, secret: slot.secret, data_b64: data };
     const answer = await sendFront(this.#place, "/push/", body);
@@ -229,7 +233,7 @@ function twoManRuleSealing(key: TwoManRuleKey): Sealing {
 
 function rawSealing(key: string): Sealing {
   if (!RAW_KEY.test(key)) throw new SsksClientError("This is not a raw key");
-  return { kind: "raw", key: Buffer.from(key, "base64") };
+  return { kind: "raw", key: Uint8Array.fromBase64(key) };
 }
 
 /** Clients on telephones take 200 and nothing else for success. */
