@@ -201,7 +201,7 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
       listTenants: (after) => db.directory((tx) => listTenantIdsEver(tx, after, TENANTS_A_PAGE)),
       isShredded: (tenantId) => db.directory(async (tx) => (await findTenant(tx, tenantId)) === null),
     }),
-    ...(await notifyJobs(services)),
+    ...(await notifyJobs(services, Object.fromEntries(products.flatMap(({ wanted = {} }) => Object.entries(wanted))))),
   ];
   const jobs = await startJobs({
     db,

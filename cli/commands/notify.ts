@@ -16,13 +16,15 @@ const COLUMNS = [
   "created_at",
   "error",
 ] as const;
-const STATES = ["waiting", "sending", "sent", "failed", "expired", "uncertain"];
+const STATES = ["waiting", "sending", "sent", "failed", "expired", "uncertain", "withdrawn"];
 const ASK_EVERY_MS = 500;
 const MAX_QUESTIONS = 120;
 
 const list: Action = {
   summary: "List mails and text messages: states, no addresses and no content.",
-  details: "uncertain: the server cannot know whether it was sent, and does not send it again by itself.",
+  details:
+    "uncertain: the server cannot know whether it was sent, and does not send it again by itself. withdrawn: nobody " +
+    "waited for it any more.",
   takes: [],
   options: {
     state: { type: "string", value: "STATE", meaning: `One of ${STATES.join(", ")}; all when not given.` },

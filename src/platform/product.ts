@@ -12,6 +12,7 @@ import type { JobDefinition } from "./jobs/jobs.ts";
 import type { Keyring, TenantKeys } from "./keys/keyring.ts";
 import type { Log } from "./log/log.ts";
 import type { MemberRole } from "./members/roles.ts";
+import type { WantedByPurpose } from "./notify/send.ts";
 import type { Outbound } from "./outbound/outbound.ts";
 
 /** What `main.ts` builds once and hands to every area and product. */
@@ -103,6 +104,8 @@ export type Product = {
   /** Routes that ask for no credential. */
   readonly openRoutes: readonly Route<OpenCall>[];
   readonly jobs: readonly JobDefinition[];
+  /** Of notifications about something: whether anybody still waits for them. */
+  readonly wanted?: WantedByPurpose;
   readonly events: Readonly<Record<string, EventRow>>;
   readonly errors: ErrorTable;
   readonly migrations: readonly MigrationFolder[];

@@ -23,8 +23,8 @@ type Login = { readonly user: string; readonly password: string };
 const certificate = (name: string): URL =>
   new URL(`../../src/platform/outbound/test-certificates/${name}`, import.meta.url);
 
-/** With a login: only after STARTTLS, and only for who knows it. */
-export async function openMailbox(login: Login | null = null): Promise<Mailbox> {
+/** With a login: only after STARTTLS, and only for who knows it. Without a port, at any one that is free. */
+export async function openMailbox(login: Login | null = null, port = 0): Promise<Mailbox> {
   const mails: Mail[] = [];
   const server = new SMTPServer({
     ...(login === null ? { authOptional: true, disabledCommands: ["STARTTLS", "AUTH"] } : guarded(login)),
@@ -41,7 +41,7 @@ export async function openMailbox(login: Login | null = null): Promise<Mailbox> 
     },
   });
   server.on("error", () => undefined);
-  server.listen(0, "127.0.0.1");
+  server.listen(port, "127.0.0.1");
   await once(server.server, "listening");
   const place = server.server.address();
   if (place === null || typeof place === "string") throw new Error("the mailbox has no port");

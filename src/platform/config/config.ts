@@ -74,6 +74,11 @@ export const settings = {
     smtpUrlForm,
     { isSecret: true },
   ),
+  outboxDays: integer("TABELLION_OUTBOX_DAYS", "How long files stay in outbox/; what expires goes once it has.", {
+    min: 1,
+    max: 3_650,
+    byDefault: 7,
+  }),
   mailFrom: pattern("TABELLION_MAIL_FROM", "Sender of all mails.", {
     allowed: "an address, or a name and an address: Tabellion <post@example.org>",
     // No quotes, commas or line ends: the name stands in a header.

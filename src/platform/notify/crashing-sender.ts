@@ -31,7 +31,12 @@ const mail = smtpTransport({
   dkim: null,
 });
 process.stdout.write("started\n");
-await sendNotification({ db, keyring, log, clock: systemClock }, { mail, sms: smsOutbox("/nowhere") }, given, {
-  signal: new AbortController().signal,
-});
+await sendNotification(
+  { db, keyring, log, clock: systemClock, wanted: {} },
+  { mail, sms: smsOutbox("/nowhere") },
+  given,
+  {
+    signal: new AbortController().signal,
+  },
+);
 await db.close();

@@ -8,8 +8,8 @@ import { mailAddress } from "./address.ts";
 import type { DkimKey, Sender } from "./mail-message.ts";
 import { SEND_JOB } from "./notify.ts";
 import { sweepNotifications } from "./operations.ts";
-import { mailOutbox, smsOutbox } from "./outbox.ts";
-import { sendNotification, type Transports } from "./send.ts";
+import { mailOutbox, smsOutbox, sweepOutbox } from "./outbox.ts";
+import { sendNotification, type Transports, type WantedByPurpose } from "./send.ts";
 import { smsGateway } from "./sms-gateway.ts";
 import { parseRelay } from "./smtp-url.ts";
 import { smtpTransport } from "./smtp.ts";
@@ -20,14 +20,17 @@ type NotifyServices = Pick<Services, "config" | "db" | "keyring" | "clock" | "lo
 const MAX_ATTEMPTS = 25;
 
 /** Sending, and forgetting what was sent. Throws `StartError` when the DKIM key cannot be read. */
-export async function notifyJobs(services: NotifyServices): Promise<JobDefinition[]> {
-  const transports = await transportsOf(services);
+export async function notifyJobs(services: NotifyServices, wanted: WantedByPurpose): Promise<JobDefinition[]> {
+  const { config, clock } = services;
+  const folder = join(config.dataDirectory, "outbox");
+  const transports = await transportsOf(services, folder);
+  const sending = { ...services, wanted };
   return [
     job({
       name: SEND_JOB,
       payload: z.object({ tenantId: z.string(), id: z.string() }),
       maxAttempts: MAX_ATTEMPTS,
-      handle: (payload, run) => sendNotification(services, transports, payload, run),
+      handle: (payload, run) => sendNotification(sending, transports, payload, run),
     }),
     job({
       name: "platform.sweepNotifications",
@@ -36,11 +39,17 @@ export async function notifyJobs(services: NotifyServices): Promise<JobDefinitio
       schedule: "41 3 * * *",
       handle: (_payload, run) => sweepNotifications(services, run),
     }),
+    job({
+      name: "platform.sweepOutbox",
+      payload: z.object({}),
+      maxAttempts: 3,
+      schedule: "*/10 * * * *",
+      handle: (_payload, run) => sweepOutbox(folder, { keptDays: config.outboxDays, now: clock.now() }, run),
+    }),
   ];
 }
 
-async function transportsOf({ config, outbound }: NotifyServices): Promise<Transports> {
-  const folder = join(config.dataDirectory, "outbox");
+async function transportsOf({ config, outbound }: NotifyServices, folder: string): Promise<Transports> {
   const sender = senderOf(config.mailFrom);
   return {
     mail:

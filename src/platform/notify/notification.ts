@@ -1,5 +1,5 @@
 export type NotificationKind = "mail" | "sms";
-export type FinalState = "sent" | "failed" | "expired" | "uncertain";
+export type FinalState = "sent" | "failed" | "expired" | "uncertain" | "withdrawn";
 export type NotificationState = "waiting" | "sending" | FinalState;
 
 export type NotificationRow = {

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { sql } from "../db/sql.ts";
 import { isAppError } from "../errors/errors.ts";
-import { enqueueMail, HOURLY_LIMITS } from "./notify.ts";
+import { enqueueMail, HOURLY_LIMITS, withdrawNotifications } from "./notify.ts";
 import { sweepNotifications } from "./operations.ts";
+import { mailOutbox, smsOutbox, sweepOutbox } from "./outbox.ts";
+import type { Transports } from "./send.ts";
 import { sender, World } from "./test-world.ts";
 
 describe("notifications", () => {
@@ -74,6 +76,95 @@ describe("notifications", () => {
     const row = await world.attempt(id);
     assert.deepEqual([row.state, await world.contents()], ["expired", 0]);
     assert.ok(!(await readdir(world.folder)).some((name) => name.includes(id)));
+  });
+
+  test("what is withdrawn while it waits is erased at once, and is neither sent nor told of as a failure", async () => {
+    const [gone, other] = [await world.mail({ about: "one" }), await world.mail({ about: "other" })];
+    const held = await world.contents();
+    await world.db.tenant(world.tenantId, (tx) =>
+      withdrawNotifications(tx, world.tenantId, { abouts: ["one"], at: world.clock.now() }),
+    );
+    assert.equal(await world.contents(), held - 1);
+    const row = await world.attempt(gone);
+    assert.deepEqual([row.state, row.attempts, row.error, await world.audits(gone)], ["withdrawn", 0, null, []]);
+    assert.equal((await world.attempt(other)).state, "sent");
+    const names = await readdir(world.folder);
+    assert.deepEqual(
+      [gone, other].map((id) => names.some((name) => name.includes(id))),
+      [false, true],
+    );
+  });
+
+  test("what nobody waits for any more is dropped before it goes, also while the far end is being called", async (t) => {
+    t.after(() => {
+      world.wanted = {};
+    });
+    const asked: string[] = [];
+    let isWanted = false;
+    world.wanted = {
+      "test.mail": async (_tx, _tenantId, { about }) => {
+        asked.push(about);
+        return isWanted;
+      },
+    };
+    const id = await world.mail({ about: "one" });
+    const early = await world.attempt(id);
+    assert.deepEqual([early.state, early.attempts, await world.audits(id), asked], ["withdrawn", 0, [], ["one"]]);
+    isWanted = true;
+    const second = await world.mail({ about: "two" });
+    const calling: Transports["mail"] = {
+      name: "calling",
+      async deliver(_parcel, attempt) {
+        isWanted = false;
+        await attempt.begin();
+        assert.fail("it was sent");
+      },
+    };
+    assert.equal((await world.attempt(second, { mail: calling })).state, "withdrawn");
+    assert.equal((await world.attempt(await world.mail())).state, "sent", "about nothing: nobody is asked");
+  });
+
+  test("a failed attempt is not repeated later than its mail expires", async () => {
+    const at = world.clock.now();
+    const id = await world.mail({ expiresAt: new Date(at.getTime() + 10_000) });
+    const busy: Transports["mail"] = { name: "busy", deliver: async () => ({ kind: "later", error: "busy" }) };
+    assert.equal((await world.attempt(id, { mail: busy })).state, "waiting");
+    const jobs = await world.db.directory((tx) =>
+      tx.many(sql<{ seconds: number }>`
+        select extract(epoch from max(run_at) - now())::float8 as seconds
+          from graphile_worker._private_jobs where payload->>'id' = ${id}`),
+    );
+    // Without that it would be half a minute, less a fifth.
+    assert.ok((jobs[0]?.seconds ?? 60) <= 10, JSON.stringify(jobs));
+  });
+
+  test("files are for the server's account alone, and go once they have expired or are old; others stay", async () => {
+    const folder = join(world.folder, "outbox");
+    const transports = { mail: mailOutbox(folder, sender), sms: smsOutbox(folder) };
+    const at = world.clock.now();
+    const day = 86_400_000;
+    const lasting = await world.mail();
+    const short = await world.sms({ expiresAt: new Date(at.getTime() + 6 * 3_600_000) });
+    for (const id of [lasting, short]) assert.equal((await world.attempt(id, transports)).state, "sent");
+    const left = `.20261125T080000Z-${lasting}.eml.att_01KB2Q6V9XJ4M8T3RZ5C7D1E0F.unfinished`;
+    for (const name of [left, "notes.txt"]) await writeFile(join(folder, name), "");
+    assert.equal((await stat(folder)).mode & 0o777, 0o700);
+    const sweep = async (ms: number): Promise<string[]> => {
+      const run = { signal: new AbortController().signal };
+      await sweepOutbox(folder, { keptDays: 7, now: new Date(at.getTime() + ms) }, run);
+      return (await readdir(folder)).toSorted();
+    };
+    const stamp = (ms: number): string => new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+    const [mail, sms] = [
+      `${stamp(at.getTime())}-${lasting}.eml`,
+      `${stamp(at.getTime())}-${short}-until-${stamp(at.getTime() + 6 * 3_600_000)}.txt`,
+    ];
+    assert.equal((await stat(join(folder, sms))).mode & 0o777, 0o600);
+    assert.deepEqual(await sweep(6 * 3_600_000 - 1_000), [left, mail, sms, "notes.txt"].toSorted());
+    assert.deepEqual(await sweep(6 * 3_600_000 + 1_000), [left, mail, "notes.txt"].toSorted());
+    assert.deepEqual(await sweep(7 * day - 1_000), [left, mail, "notes.txt"].toSorted());
+    assert.deepEqual(await sweep(7 * day + 1_000), ["notes.txt"]);
+    await sweepOutbox(join(folder, "none"), { keptDays: 7, now: at }, { signal: new AbortController().signal });
   });
 
   test("no line end in a name, subject or address can begin a header", async () => {

@@ -10,7 +10,7 @@ import { sealContent, type NotificationContent } from "./content.ts";
 import { notifyError } from "./errors.ts";
 import type { MailLocale } from "./layout.ts";
 import type { NotificationKind } from "./notification.ts";
-import { insertContent, insertNotification } from "./store.ts";
+import { insertContent, insertNotification, updateWithdrawn } from "./store.ts";
 
 export type NewMail = {
   readonly to: string;
@@ -29,6 +29,8 @@ export type NewMail = {
   readonly expiresAt?: Date;
   /** Counts against this instead of the organisation's hour. */
   readonly hour?: OwnHour;
+  /** What it is about, by an id of the caller's: what waits is taken back by it, and asked about right before it goes. */
+  readonly about?: string;
 };
 
 export type CustomerMarkup = { readonly markup: string };
@@ -44,6 +46,7 @@ export type NewSms = {
   readonly at: Date;
   readonly expiresAt?: Date;
   readonly hour?: OwnHour;
+  readonly about?: string;
 };
 
 export const SEND_JOB = "platform.sendNotification";
@@ -85,7 +88,16 @@ export async function enqueueSms(tx: Tx, keys: TenantKeys, sms: NewSms): Promise
   return enqueue(tx, keys, { kind: "sms", to: sms.to, text: sms.text }, sms);
 }
 
-type Order = Pick<NewSms, "purpose" | "at" | "expiresAt" | "hour">;
+/** Takes back what waits about any of these, and erases it. What has passed the point of no return goes on. */
+export async function withdrawNotifications(
+  tx: Tx,
+  tenantId: string,
+  of: { readonly abouts: readonly string[]; readonly at: Date },
+): Promise<void> {
+  if (of.abouts.length > 0) await updateWithdrawn(tx, tenantId, of);
+}
+
+type Order = Pick<NewSms, "purpose" | "at" | "expiresAt" | "hour" | "about">;
 
 async function enqueue(tx: Tx, keys: TenantKeys, content: NotificationContent, order: Order): Promise<string> {
   if (!PURPOSE.test(order.purpose)) throw new Error("a purpose is <product>.<what>");
@@ -96,7 +108,7 @@ async function enqueue(tx: Tx, keys: TenantKeys, content: NotificationContent, o
   // Sent together, in this order: one round trip. The window is the last, because other requests wait for it.
   const [, , , outcome] = await Promise.all([
     insertNotification(tx, tenantId, { id, kind, purpose: order.purpose, createdAt: order.at, expiresAt }),
-    insertContent(tx, tenantId, id, sealContent(keys, id, content)),
+    insertContent(tx, tenantId, id, { sealed: sealContent(keys, id, content), about: order.about ?? null }),
     enqueueJob(tx, { name: SEND_JOB, payload: { tenantId, id } }),
     takeFromWindow(tx, { ...hourOf(tenantId, kind, order), windowSeconds: HOUR_SECONDS }),
   ]);

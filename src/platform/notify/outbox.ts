@@ -1,9 +1,15 @@
-import { mkdir, open, rename } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { newId } from "../ids/ids.ts";
+import type { JobRun } from "../jobs/jobs.ts";
 import type { MailContent, SmsContent } from "./content.ts";
 import { mailMessage, type Sender } from "./mail-message.ts";
 import type { Parcel, Transport } from "./transport.ts";
+
+const DAY_MS = 86_400_000;
+/** When it was enqueued, and when it is worth nothing any more; also of what a writer that was killed has left. */
+const NAME =
+  /^\.?(\d{8}T\d{6}Z)-ntf_[0-9A-Z]{26}(?:-until-(\d{8}T\d{6}Z))?\.(?:eml|txt)(?:\.att_[0-9A-Z]{26}\.unfinished)?$/;
 
 /** Mails as `.eml` files, which every mail programme opens. */
 export function mailOutbox(folder: string, sender: Sender): Transport<MailContent> {
@@ -28,19 +34,20 @@ export function smsOutbox(folder: string): Transport<SmsContent> {
 }
 
 /**
- * One file for one notification, whatever is repeated: its name is made of the notification's time and id. It appears
+ * One file for one notification, whatever is repeated: its name is made of the notification's times and id. It appears
  * whole or not at all, and is on the disk when this returns.
  */
 async function writeParcel(
   folder: string,
-  parcel: Pick<Parcel<MailContent>, "id" | "createdAt">,
+  { id, createdAt, expiresAt }: Pick<Parcel<MailContent>, "id" | "createdAt" | "expiresAt">,
   ending: string,
   content: Buffer,
 ): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  const name = `${parcel.createdAt.toISOString().replaceAll(/[-:]|\.\d+/g, "")}-${parcel.id}.${ending}`;
+  const until = expiresAt === null ? "" : `-until-${stampOf(expiresAt)}`;
+  const name = `${stampOf(createdAt)}-${id}${until}.${ending}`;
   // A name of this attempt alone: another worker may be writing the same notification.
-  const unfinished = join(folder, `.${newId("att")}.unfinished`);
+  const unfinished = join(folder, `.${name}.${newId("att")}.unfinished`);
   const file = await open(unfinished, "w", 0o600);
   try {
     await file.writeFile(content);
@@ -55,4 +62,36 @@ async function writeParcel(
   } finally {
     await directory.close();
   }
+}
+
+/** `20261125T080000Z`, which sorts as time goes. */
+function stampOf(at: Date): string {
+  return at.toISOString().replaceAll(/[-:]|\.\d+/g, "");
+}
+
+/**
+ * Removes files that are past their time: what expires once it has, anything after `keptDays`. What has another name than
+ * those that are written here is left alone.
+ */
+export async function sweepOutbox(
+  folder: string,
+  { keptDays, now }: { keptDays: number; now: Date },
+  run: Pick<JobRun, "signal">,
+): Promise<void> {
+  const names = await readdir(folder).catch((error: unknown) => {
+    // It is made with the first file.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw error;
+  });
+  const oldest = new Date(now.getTime() - keptDays * DAY_MS);
+  for (const name of names) {
+    run.signal.throwIfAborted();
+    if (isPast(name, { oldest, now })) await rm(join(folder, name), { force: true });
+  }
+}
+
+function isPast(name: string, { oldest, now }: { oldest: Date; now: Date }): boolean {
+  const [, madeAt, until] = NAME.exec(name) ?? [];
+  if (madeAt === undefined) return false;
+  return madeAt < stampOf(oldest) || (until !== undefined && until < stampOf(now));
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { idShape, instantShape, pageQuery, pageShape } from "../http/body.ts";
 import type { NotificationRow } from "./notification.ts";
 
-const states = z.enum(["waiting", "sending", "sent", "failed", "expired", "uncertain"]);
+const states = z.enum(["waiting", "sending", "sent", "failed", "expired", "uncertain", "withdrawn"]);
 
 export const notificationView = z.strictObject({
   notification_id: idShape("ntf", "Id of the notification."),

@@ -1,4 +1,5 @@
 import { recordAudit } from "../audit/audit.ts";
+import type { Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import { enqueueJob, type JobRun } from "../jobs/jobs.ts";
 import { TenantShreddedError, type TenantKeys } from "../keys/keyring.ts";
@@ -18,7 +19,13 @@ import {
 import type { Attempt, Outcome, Transport } from "./transport.ts";
 
 export type Transports = { readonly mail: Transport<MailContent>; readonly sms: Transport<SmsContent> };
-export type SendServices = Pick<Services, "db" | "keyring" | "clock" | "log">;
+export type SendServices = Pick<Services, "db" | "keyring" | "clock" | "log"> & { readonly wanted: WantedByPurpose };
+
+/** What is asked of whoever has asked for a notification, within the tenant's wall: whether anybody still waits for it. */
+export type Wanted = (tx: Tx, tenantId: string, of: WantedOf) => Promise<boolean>;
+export type WantedOf = { readonly about: string; readonly enqueuedAt: Date; readonly now: Date };
+/** Those of a purpose that is not named here go whatever happens. */
+export type WantedByPurpose = Readonly<Record<string, Wanted>>;
 
 const SECOND_MS = 1_000;
 /** What passes before the second attempt, before the third, and so on: about a day and a half. */
@@ -29,6 +36,11 @@ const JITTER = 0.2;
 /** Another attempt was first; this one must send nothing. */
 class OvertakenError extends Error {
   override readonly name = "OvertakenError";
+}
+
+/** Nobody waits for it any more. */
+class WithdrawnError extends Error {
+  override readonly name = "WithdrawnError";
 }
 
 /**
@@ -47,49 +59,78 @@ export async function sendNotification(
   if (row.expires_at !== null && row.expires_at <= now) {
     return finish(services, row, { attempt: null, state: "expired", error: "It was not sent in time" });
   }
-  const content = await contentOf(services, row);
-  if (content === null) {
+  const parcel = await parcelOf(services, row);
+  if (parcel === "withdrawn") return finish(services, row, { attempt: null, state: "withdrawn", error: null });
+  if (parcel === null) {
     return finish(services, row, { attempt: null, state: "failed", error: "Its content cannot be opened any more" });
   }
-  const attempt = attemptAt(services, row, run.signal);
+  const attempt = attemptAt(services, row, { about: parcel.about, signal: run.signal });
   let outcome: Outcome;
   try {
-    const parcel = { id, purpose: row.purpose, createdAt: row.created_at };
-    outcome =
-      content.kind === "mail"
-        ? await transports.mail.deliver({ ...parcel, content }, attempt)
-        : await transports.sms.deliver({ ...parcel, content }, attempt);
+    outcome = await deliver(transports, row, parcel.content, attempt);
   } catch (error) {
     if (error instanceof OvertakenError) return;
+    if (error instanceof WithdrawnError) {
+      return finish(services, row, { attempt: null, state: "withdrawn", error: null });
+    }
     throw error;
   }
   await settle(services, row, outcome, attempt.id());
 }
 
+function deliver(
+  transports: Transports,
+  { id, purpose, created_at: createdAt, expires_at: expiresAt }: NotificationRow,
+  content: NotificationContent,
+  attempt: Attempt,
+): Promise<Outcome> {
+  const parcel = { id, purpose, createdAt, expiresAt };
+  return content.kind === "mail"
+    ? transports.mail.deliver({ ...parcel, content }, attempt)
+    : transports.sms.deliver({ ...parcel, content }, attempt);
+}
+
+async function isWanted(
+  { wanted, clock }: SendServices,
+  tx: Tx,
+  row: NotificationRow,
+  about: string | null,
+): Promise<boolean> {
+  const ask = wanted[row.purpose];
+  if (about === null || ask === undefined) return true;
+  return ask(tx, row.tenant_id, { about, enqueuedAt: row.created_at, now: clock.now() });
+}
+
 /** `id` is null until the point of no return was passed. */
 function attemptAt(
-  { db, clock }: SendServices,
-  { tenant_id: tenantId, id }: NotificationRow,
-  signal: AbortSignal,
+  services: SendServices,
+  row: NotificationRow,
+  { about, signal }: { about: string | null; signal: AbortSignal },
 ): Attempt & { id(): string | null } {
+  const { db, clock } = services;
+  const { tenant_id: tenantId, id } = row;
   let passed: string | null = null;
   return {
     signal,
     id: () => passed,
     async begin() {
       const attemptId = newId("att", clock.now());
-      const touched = await db.tenant(tenantId, (tx) => updateSending(tx, tenantId, id, attemptId));
+      const touched = await db.tenant(tenantId, async (tx) => {
+        if (!(await isWanted(services, tx, row, about))) throw new WithdrawnError("nobody waits for it any more");
+        return updateSending(tx, tenantId, id, attemptId);
+      });
       if (touched === 0) throw new OvertakenError("another attempt was first");
       passed = attemptId;
     },
   };
 }
 
-/** Null when the organisation or the content is gone. */
-async function contentOf(
-  { db, keyring }: SendServices,
-  { tenant_id: tenantId, id }: NotificationRow,
-): Promise<NotificationContent | null> {
+type OpenParcel = { readonly content: NotificationContent; readonly about: string | null };
+
+/** Null when the organisation is gone; `withdrawn` when the content is, or nobody waits for it. */
+async function parcelOf(services: SendServices, row: NotificationRow): Promise<OpenParcel | "withdrawn" | null> {
+  const { db, keyring } = services;
+  const { tenant_id: tenantId, id } = row;
   let keys: TenantKeys;
   try {
     keys = await keyring.of(tenantId);
@@ -97,8 +138,12 @@ async function contentOf(
     if (error instanceof TenantShreddedError) return null;
     throw error;
   }
-  const sealed = await db.tenant(tenantId, (tx) => findContent(tx, tenantId, id));
-  return sealed === null ? null : openContent(keys, id, sealed);
+  const found = await db.tenant(tenantId, async (tx) => {
+    const content = await findContent(tx, tenantId, id);
+    return content === null || !(await isWanted(services, tx, row, content.about)) ? null : content;
+  });
+  if (found === null) return "withdrawn";
+  return { content: openContent(keys, id, found.sealed), about: found.about };
 }
 
 async function settle(
@@ -128,7 +173,10 @@ async function tryLater(
   const gapSeconds = GAPS_SECONDS[row.attempts];
   if (gapSeconds === undefined) return finish(services, row, { ...outcome, state: "failed" });
   // The queue goes by the system's clock.
-  const waitMs = gapSeconds * SECOND_MS * (1 + JITTER * (2 * Math.random() - 1));
+  const gapMs = gapSeconds * SECOND_MS * (1 + JITTER * (2 * Math.random() - 1));
+  // Not later than it expires: then it is erased.
+  const leftMs = row.expires_at === null ? gapMs : row.expires_at.getTime() - services.clock.now().getTime();
+  const waitMs = Math.max(0, Math.min(gapMs, leftMs));
   await services.db.tenant(tenantId, async (tx) => {
     if ((await updateWaiting(tx, tenantId, id, outcome)) === 0) return;
     await enqueueJob(tx, { name: SEND_JOB, payload: { tenantId, id }, runAt: new Date(Date.now() + waitMs) });
@@ -147,7 +195,7 @@ async function finish(
   await services.db.tenant(tenantId, async (tx) => {
     if ((await updateFinished(tx, tenantId, id, { ...end, at })) === 0) return;
     await deleteContent(tx, tenantId, id);
-    if (end.state !== "sent") await recordAudit(tx, tenantId, auditOf(row, { ...end, at }));
+    if (!isQuiet(end.state)) await recordAudit(tx, tenantId, auditOf(row, { ...end, at }));
   });
   tell(services, row, end);
 }
@@ -176,8 +224,14 @@ function auditOf(row: NotificationRow, end: { state: FinalState; error: string |
   } as const;
 }
 
+/** What went as it should: no failure to be told of. */
+function isQuiet(state: FinalState): boolean {
+  return state === "sent" || state === "withdrawn";
+}
+
 function tell(services: SendServices, row: NotificationRow, end: { state: FinalState; error: string | null }): void {
   const facts = { notification: row.id, kind: row.kind, purpose: row.purpose, state: end.state };
   if (end.state === "sent") services.log.info(facts, "a notification was sent");
+  else if (end.state === "withdrawn") services.log.info(facts, "a notification was not wanted any more");
   else services.log.error({ ...facts, reason: end.error }, "a notification was not sent for certain");
 }

@@ -12,9 +12,12 @@ export async function insertNotification(
     values (${tenantId}, ${row.id}, ${row.kind}, ${row.purpose}, 'waiting', ${row.createdAt}, ${row.expiresAt})`);
 }
 
-export async function insertContent(tx: Tx, tenantId: string, id: string, sealed: Buffer): Promise<number> {
+export type ContentRow = { readonly sealed: Buffer; readonly about: string | null };
+
+export async function insertContent(tx: Tx, tenantId: string, id: string, row: ContentRow): Promise<number> {
   return tx.run(sql`
-    insert into platform.notification_contents (tenant_id, id, sealed) values (${tenantId}, ${id}, ${sealed})`);
+    insert into platform.notification_contents (tenant_id, id, sealed, about)
+    values (${tenantId}, ${id}, ${row.sealed}, ${row.about})`);
 }
 
 export async function findNotification(tx: Tx, tenantId: string, id: string): Promise<NotificationRow | null> {
@@ -24,10 +27,9 @@ export async function findNotification(tx: Tx, tenantId: string, id: string): Pr
      where tenant_id = ${tenantId} and id = ${id}`);
 }
 
-export async function findContent(tx: Tx, tenantId: string, id: string): Promise<Buffer | null> {
-  const row = await tx.one(sql<{ sealed: Buffer }>`
-    select sealed from platform.notification_contents where tenant_id = ${tenantId} and id = ${id}`);
-  return row?.sealed ?? null;
+export async function findContent(tx: Tx, tenantId: string, id: string): Promise<ContentRow | null> {
+  return tx.one(sql<ContentRow>`
+    select sealed, about from platform.notification_contents where tenant_id = ${tenantId} and id = ${id}`);
 }
 
 /** Erases address and content. Zero rows: they are erased. */
@@ -76,7 +78,8 @@ export async function updateFinished(
   return tx.run(sql`
     update platform.notifications
        set state = ${outcome.state}, error = ${outcome.error}, finished_at = ${outcome.at},
-           attempts = attempts + case when ${attempt}::text is null and ${outcome.state} <> 'expired' then 1 else 0 end
+           attempts = attempts + case when ${attempt}::text is null and ${outcome.state} not in ('expired', 'withdrawn')
+                                    then 1 else 0 end
      where tenant_id = ${tenantId} and id = ${id}
        and ((${attempt}::text is null and state = 'waiting')
             or (state in ('sending', 'uncertain') and sending_by = ${attempt}))`);
@@ -93,6 +96,23 @@ export async function updateUncertain(
     update platform.notifications
        set state = 'uncertain', error = ${outcome.error}, finished_at = ${outcome.at}
      where tenant_id = ${tenantId} and id = ${id} and state = 'sending'`);
+}
+
+/** Takes back and erases what waits about any of these; what an attempt has begun goes on. Zero rows: nothing waits. */
+export async function updateWithdrawn(
+  tx: Tx,
+  tenantId: string,
+  of: { abouts: readonly string[]; at: Date },
+): Promise<number> {
+  return tx.run(sql`
+    with gone as (
+      delete from platform.notification_contents
+       where tenant_id = ${tenantId} and about = any(${[...of.abouts]}::text[])
+      returning id
+    )
+    update platform.notifications
+       set state = 'withdrawn', error = null, finished_at = ${of.at}
+     where tenant_id = ${tenantId} and state = 'waiting' and id in (select id from gone)`);
 }
 
 /** For the operator, who knows an id alone. */

@@ -12,7 +12,7 @@ import { createOutbound, type Outbound } from "../outbound/outbound.ts";
 import { testAuthority } from "../outbound/test-servers.ts";
 import { enqueueMail, enqueueSms, type NewMail, type NewSms } from "./notify.ts";
 import { mailOutbox, smsOutbox } from "./outbox.ts";
-import { sendNotification, type Transports } from "./send.ts";
+import { sendNotification, type Transports, type WantedByPurpose } from "./send.ts";
 import type { NotificationRow } from "./notification.ts";
 import { findNotification } from "./store.ts";
 
@@ -34,6 +34,7 @@ export class World {
     resolver: async () => ["127.0.0.1"],
   });
   readonly tenantId = newId("ten");
+  wanted: WantedByPurpose = {};
 
   private constructor(parts: { database: TestDatabase; db: Database; keyring: Keyring; key: Buffer; folder: string }) {
     this.database = parts.database;
@@ -94,10 +95,10 @@ export class World {
 
   /** One attempt, as the job makes it; answers what the operator then sees. */
   async attempt(id: string, transports: Partial<Transports> = {}): Promise<NotificationRow> {
-    const { db, keyring, clock, tenantId } = this;
+    const { db, keyring, clock, tenantId, wanted } = this;
     const all = { ...this.files(), ...transports };
     const signal = new AbortController().signal;
-    await sendNotification({ db, keyring, clock, log: testLog }, all, { tenantId, id }, { signal });
+    await sendNotification({ db, keyring, clock, wanted, log: testLog }, all, { tenantId, id }, { signal });
     return this.row(id);
   }
 

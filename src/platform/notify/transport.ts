@@ -15,6 +15,8 @@ export type Parcel<C extends NotificationContent> = {
   readonly id: string;
   readonly purpose: string;
   readonly createdAt: Date;
+  /** When it is worth nothing any more. */
+  readonly expiresAt: Date | null;
   readonly content: C;
 };
 

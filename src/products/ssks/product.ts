@@ -13,6 +13,7 @@ import { authenticateManagerWith } from "./management/auth.ts";
 import { MANAGEMENT_PREFIX, isManagement, managementDialect } from "./management/dialect.ts";
 import { managementRoutes } from "./management/routes.ts";
 import { createAppLookup } from "./operations/app-lookup.ts";
+import { CHALLENGE_PURPOSE, isChallengeAwaited } from "./operations/challenges.ts";
 import { headerSchemes } from "./published-contract.ts";
 import { backRoutes, frontRoutes } from "./routes.ts";
 import { failureShape } from "./schema.ts";
@@ -39,6 +40,7 @@ export function ssks(services: Services, tokenCheck: TokenCheck): Product {
     ],
     openRoutes: frontRoutes(apps),
     jobs: ssksJobs(services),
+    wanted: { [CHALLENGE_PURPOSE]: isChallengeAwaited },
     events: ssksEvents,
     errors: { ...ssksErrors, ...credentialErrors },
     migrations: [{ area: "ssks", folder: new URL("./migrations/", import.meta.url) }],

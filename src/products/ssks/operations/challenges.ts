@@ -3,6 +3,7 @@ import type { Tx } from "../../../platform/db/tx.ts";
 import { uuid } from "../../../platform/ids/ids.ts";
 import type { Keyring } from "../../../platform/keys/keyring.ts";
 import { enqueueMail, enqueueSms } from "../../../platform/notify/notify.ts";
+import type { Wanted } from "../../../platform/notify/send.ts";
 import type { Call } from "../../../platform/product.ts";
 import { monthOf, needsMark, takesFakeChallenges, type App } from "../app.ts";
 import { CHALLENGE_ALPHABET, CHALLENGE_CHARACTERS, CHALLENGE_MARK, FAKE_CHALLENGE, SESSION_MS } from "../challenge.ts";
@@ -10,7 +11,7 @@ import { refusedField, ssksError } from "../errors.ts";
 import type { Factor } from "../factor.ts";
 import { isTrue, type ChallengeSendRequest } from "../schema.ts";
 import { lockEnvironment, updateSmsUsage } from "../store/apps.ts";
-import { insertSession } from "../store/sessions.ts";
+import { findAwaited, insertSession } from "../store/sessions.ts";
 import { findTemplate } from "../store/templates.ts";
 import { mailOf, smsOf } from "../template.ts";
 import { noteBack } from "./acts.ts";
@@ -19,6 +20,8 @@ import { takeBudgets } from "./budgets.ts";
 import { factorMac, requiredFactor } from "./factors.ts";
 import { sessionMac } from "./sessions.ts";
 
+/** The purpose of the notifications with challenges. */
+export const CHALLENGE_PURPOSE = "ssks.challenge";
 const DEFAULT_SUBJECT = "End-to-end encryption challenge";
 
 /**
@@ -86,15 +89,19 @@ async function openSession(call: Call, opening: Opening): Promise<{ session_id: 
     ]);
     if (current !== null) refuseFakeIn(current);
     if (session === null) throw ssksError("user_not_found", "There is no such user.");
-    const { must_authenticate: isNeeded } = session;
+    const { user_ref: userRef, must_authenticate: isNeeded } = session;
     const details = { factor_type: factor.type, must_authenticate: isNeeded, is_fake: isFake };
     await Promise.all([
-      isNeeded && !isFake ? send(tx, call, { app, factor, template, challenge }) : null,
+      isNeeded && !isFake ? send(tx, call, { app, factor, template, challenge, userRef }) : null,
       noteBack(tx, call, app, { operation: "sendChallenge", userId: request.user_id, details }),
     ]);
     return { session_id: sessionId, must_authenticate: isNeeded };
   });
 }
+
+/** A challenge that waits to be sent is worth nothing once its session was proved, replaced or ended, or its user deleted. */
+export const isChallengeAwaited: Wanted = async (tx, tenantId, { about, enqueuedAt, now }) =>
+  (await findAwaited(tx, tenantId, { userRef: about, openedAt: enqueuedAt, now })) !== null;
 
 /** Bound to its session: it opens no other, and who reads the database cannot try challenges against it. */
 export function challengeMac(keyring: Keyring, sessionId: string, challenge: string): Buffer {
@@ -132,13 +139,15 @@ type Sending = {
   readonly factor: Factor;
   readonly template: Template;
   readonly challenge: string;
+  readonly userRef: string;
 };
 
-async function send(tx: Tx, call: Call, { app, factor, template, challenge }: Sending): Promise<void> {
+async function send(tx: Tx, call: Call, { app, factor, template, challenge, userRef }: Sending): Promise<void> {
   const { keys, now } = call;
   const order = {
     to: factor.address,
-    purpose: "ssks.challenge",
+    purpose: CHALLENGE_PURPOSE,
+    about: userRef,
     at: now,
     expiresAt: new Date(now.getTime() + SESSION_MS),
     hour: { key: app.id, limit: app.mails_per_hour },

@@ -7,7 +7,8 @@ import { look } from "../../../../test/support/secufile-client.ts";
 import { systemClock } from "../../../platform/clock/clock.ts";
 import type { Database } from "../../../platform/db/tx.ts";
 import { insertTenant } from "../../../platform/tenants/store.ts";
-import { insertSession } from "../store/sessions.ts";
+import { deleteSession, insertSession, updateAuthenticated, updateTries } from "../store/sessions.ts";
+import { isChallengeAwaited } from "./challenges.ts";
 import { sweepSessions } from "./sweeping.ts";
 
 const TENANT = "ten_01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
@@ -42,6 +43,8 @@ describe("the sweep of sessions", () => {
     ...{ newUserRef: randomUUID(), isForced: false, isFake: true, sessionMac: randomBytes(32) },
     ...{ challengeMac: randomBytes(32), now: new Date(expiresAt.getTime() - 6 * HOUR_MS), expiresAt },
   });
+  const isAwaited = async (userRef: string, openedAt: Date, now = new Date()): Promise<boolean> =>
+    db.tenant(TENANT, (tx) => isChallengeAwaited(tx, TENANT, { about: userRef, enqueuedAt: openedAt, now }));
   const left = async (): Promise<number> =>
     (await look(database.superUrl, "select count(*)::int as count from ssks.sessions"))[0].count;
 
@@ -63,5 +66,26 @@ describe("the sweep of sessions", () => {
     assert.equal(await left(), 1);
     await sweep();
     assert.equal(await left(), 1);
+  });
+
+  test("a challenge is waited for until its session was proved, replaced, ended, or is over", async () => {
+    const later = new Date(Date.now() + 6 * HOUR_MS);
+    const open = async (name: string, expiresAt = later): Promise<{ ref: string; at: Date }> => {
+      const row = { ...session(name, expiresAt), isForced: true, isFake: false };
+      const opened = await db.tenant(TENANT, (tx) => insertSession(tx, TENANT, row));
+      return { ref: opened?.user_ref ?? "", at: row.now };
+    };
+    const first = await open("waits");
+    await db.tenant(TENANT, (tx) => updateTries(tx, TENANT, first.ref, 1));
+    assert.ok(await isAwaited(first.ref, first.at));
+    assert.ok(!(await isAwaited(first.ref, first.at, later)), "over");
+    const second = await open("waits", new Date(later.getTime() + 1));
+    assert.deepEqual([await isAwaited(first.ref, first.at), await isAwaited(second.ref, second.at)], [false, true]);
+    const to = { sessionMac: randomBytes(32), now: second.at, expiresAt: later };
+    await db.tenant(TENANT, (tx) => updateAuthenticated(tx, TENANT, second.ref, to));
+    assert.ok(!(await isAwaited(second.ref, second.at)), "proved");
+    const third = await open("ends");
+    await db.tenant(TENANT, (tx) => deleteSession(tx, TENANT, third.ref));
+    assert.ok(!(await isAwaited(third.ref, third.at)), "ended");
   });
 });

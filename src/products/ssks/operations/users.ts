@@ -1,4 +1,5 @@
 import { uuid } from "../../../platform/ids/ids.ts";
+import { withdrawNotifications } from "../../../platform/notify/notify.ts";
 import type { Call } from "../../../platform/product.ts";
 import type { App } from "../app.ts";
 import type { Factor, FactorType } from "../factor.ts";
@@ -58,8 +59,12 @@ export async function deleteUser(
   const of = targetOf(call, app, request);
   return call.write(async (tx) => {
     // In this order, each in sight of what the one before had waited for.
-    const [, deleted] = await Promise.all([lockUsers(tx, app.tenant_id, of), deleteUsers(tx, app.tenant_id, of)]);
-    await noteBack(tx, call, app, { operation: "deleteUser", userId: of.userId, details: { deleted } });
+    const [users, deleted] = await Promise.all([lockUsers(tx, app.tenant_id, of), deleteUsers(tx, app.tenant_id, of)]);
+    // Their challenges that wait to be sent hold their addresses.
+    await Promise.all([
+      withdrawNotifications(tx, app.tenant_id, { abouts: users.map(({ id }) => id), at: call.now }),
+      noteBack(tx, call, app, { operation: "deleteUser", userId: of.userId, details: { deleted } }),
+    ]);
     return { status: "ok", deleted };
   });
 }

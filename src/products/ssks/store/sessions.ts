@@ -24,8 +24,8 @@ export async function insertSession(
   tx: Tx,
   tenantId: string,
   row: NewSession,
-): Promise<{ must_authenticate: boolean } | null> {
-  return tx.one(sql<{ must_authenticate: boolean }>`
+): Promise<Pick<SessionRow, "user_ref" | "must_authenticate"> | null> {
+  return tx.one(sql<Pick<SessionRow, "user_ref" | "must_authenticate">>`
     with known as (
       select id from ssks.users
        where tenant_id = ${tenantId} and app_id = ${row.appId} and user_id = ${row.userId}
@@ -54,7 +54,7 @@ export async function insertSession(
        set session_mac = excluded.session_mac, must_authenticate = excluded.must_authenticate, is_authenticated = false,
            challenge_mac = excluded.challenge_mac, tries = 0, created_at = excluded.created_at,
            expires_at = excluded.expires_at
-    returning must_authenticate`);
+    returning user_ref, must_authenticate`);
 }
 
 export type SessionRow = {
@@ -91,6 +91,18 @@ export async function lockSession(
       join ssks.sessions s on s.tenant_id = ${tenantId} and s.user_ref = pair.id
      where s.session_mac = ${of.sessionMac} and s.expires_at > ${of.now}
        for update of s`);
+}
+
+/** Whether the session that was opened for this user then still waits for its challenge. */
+export async function findAwaited(
+  tx: Tx,
+  tenantId: string,
+  of: { userRef: string; openedAt: Date; now: Date },
+): Promise<{ user_ref: string } | null> {
+  return tx.one(sql<{ user_ref: string }>`
+    select user_ref from ssks.sessions
+     where tenant_id = ${tenantId} and user_ref = ${of.userRef} and created_at = ${of.openedAt}
+       and challenge_mac is not null and expires_at > ${of.now}`);
 }
 
 /** The session goes on under a new id, authenticated. Zero rows: it has ended. */

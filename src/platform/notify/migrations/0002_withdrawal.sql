@@ -1,0 +1,7 @@
+-- What a notification is about, as an id of whoever asked for it: by that it is taken back while it waits.
+alter table platform.notification_contents add column about text;
+create index notification_contents_by_about on platform.notification_contents (tenant_id, about) where about is not null;
+
+alter table platform.notifications drop constraint notifications_state;
+alter table platform.notifications add constraint notifications_state
+  check (state in ('waiting', 'sending', 'sent', 'failed', 'expired', 'uncertain', 'withdrawn'));
