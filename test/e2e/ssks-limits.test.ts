@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { openMailbox, type Mailbox } from "../support/mailbox.ts";
-import { expected, type Answer, type Json } from "../support/secufile-client.ts";
+import { expected, look, type Answer, type Json } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
 import { newApp, openSession, TEMPLATE } from "../support/ssks-app.ts";
 import { frontFrom, newUser, type SsksClient } from "../support/ssks-client.ts";
@@ -207,7 +207,7 @@ describe("budgets of SSKS", () => {
     expected(await search(app, THERE, owner, "right"), 200);
   });
 
-  test("who floods one user's search from nine addresses holds up nobody at a tenth, and from ten that user alone", async () => {
+  test("who floods one user's search from nine addresses holds up nobody at a tenth, and from ten those who are new to that user alone", async () => {
     const bursts = { searches_per_user_and_address: 10, searches_per_user: 100, searches_per_address: 100 };
     const slow = Object.entries(bursts).map(([name, burst]) => [name, { burst, every_seconds: DAY }]);
     const app = await newApp(server, { limits: Object.fromEntries(slow) });
@@ -220,7 +220,30 @@ describe("budgets of SSKS", () => {
     for (let last = 1; last <= 9; last++) await flood(last);
     expected(await search(app, THERE, owner, "right"), 200);
     await flood(10);
+    heldBack(await search(app, HERE, owner, "right"));
+    expected(await search(app, HERE, neighbour, "right"), 200);
+    // Where the right password was given before, strangers hold nobody up.
+    expected(await search(app, THERE, owner, "right"), 200);
+  });
+
+  test("where the right password was given before, guesses are as few as ever while strangers flood the user", async () => {
+    const [few, one] = [
+      { burst: 3, every_seconds: DAY },
+      { burst: 1, every_seconds: DAY },
+    ];
+    const app = await newApp(server, { limits: { searches_per_user_and_address: few, searches_per_user: one } });
+    const { user_id: owner } = newUser();
+    expected(await push(app, THERE, owner), 200);
+    expected(await search(app, THERE, owner, "right"), 200);
+    expected(await search(app, HERE, owner), 404);
+    heldBack(await search(app, HERE, owner, "right"));
+    // Two that are wrong are told nothing, and cost what they would cost otherwise.
+    for (const secret of ["wrong", "also wrong"]) heldBack(await search(app, THERE, owner, secret));
+    for (let times = 0; times < 3; times++) expected(await search(app, THERE, owner, "right"), 200);
+    heldBack(await search(app, THERE, owner, "a third"));
     heldBack(await search(app, THERE, owner, "right"));
-    expected(await search(app, THERE, neighbour, "right"), 200);
+    expected(await app.back("/strict/back/identity_delete/", { user_id: owner }), 200);
+    const known = "select * from ssks.known_addresses where user_id = $1";
+    assert.deepEqual(await look(server.database.superUrl, known, [owner]), []);
   });
 });

@@ -6,6 +6,7 @@ import { findSlot, insertSlot, lockSlots, type SlotName } from "../store/slots.t
 import { whileItLives } from "./app-lookup.ts";
 import { noteFront, refuseFront, type Act, type FrontCall } from "./acts.ts";
 import { takeBudgets } from "./budgets.ts";
+import { isNews, knownNameOf, rememberAddress, takeSearch } from "./known-addresses.ts";
 import { openRecord, sealRecord } from "./records.ts";
 
 /** Stores a slot of a user in place of the one under this secret. Whoever knows the application may: nobody is asked who. */
@@ -43,20 +44,17 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
 export async function searchSlot(front: FrontCall, request: SlotSearchRequest): Promise<{ data_b64: string }> {
   const { app, keys, call } = front;
   const { user_id: userId } = request;
-  const address = addressPrefix(call.remoteAddress);
+  const name = knownNameOf(front, nameOf(front, request));
   // Taken before the look: of guesses made at once, those beyond the budget are not looked at.
-  const taken = await takeBudgets(call.services.db, app, [
-    { limit: "searches_per_user_and_address", whom: [userId, address] },
-    { limit: "searches_per_user", whom: [userId] },
-    { limit: "searches_per_address", whom: [address] },
-    { limit: "searches_per_app", whom: [] },
-  ]);
+  const taken = await takeSearch(front, name);
   if (request.app_id !== app.id) return refuseOtherApp(front, { operation: "searchSlot", userId });
-  const name = nameOf(front, request);
   const row = await call.services.db.tenant(app.tenant_id, async (tx) => {
     const found = await findSlot(tx, app.tenant_id, name);
     const isFound = found !== null && found.wrapped_key !== null;
-    await noteFront(tx, front, { operation: "searchSlot", userId, outcome: isFound ? "success" : "denied" });
+    await Promise.all([
+      isFound && isNews(found.seen_at, call.now) ? rememberAddress(tx, app.tenant_id, name, call.now) : null,
+      noteFront(tx, front, { operation: "searchSlot", userId, outcome: isFound ? "success" : "denied" }),
+    ]);
     return found;
   });
   if (row === null) throw ssksError("password_user_not_found", "Nothing is stored for this user.");

@@ -31,17 +31,31 @@ export async function insertSlot(
   return stored?.id ?? null;
 }
 
-/** `wrapped_key` is null where the user has slots, but not this one. Null: the user has none. */
-export type SlotRow = { readonly wrapped_key: Buffer | null; readonly sealed_data: Buffer | null };
+/**
+ * `wrapped_key` is null where the user has slots, but not this one; `seen_at`, where it was not got back from this address.
+ * Null: the user has none.
+ */
+export type SlotRow = {
+  readonly wrapped_key: Buffer | null;
+  readonly sealed_data: Buffer | null;
+  readonly seen_at: Date | null;
+};
 
-export async function findSlot(tx: Tx, tenantId: string, name: SlotName): Promise<SlotRow | null> {
+export async function findSlot(
+  tx: Tx,
+  tenantId: string,
+  name: SlotName & { readonly addressMac: Buffer },
+): Promise<SlotRow | null> {
   return tx.one(sql<SlotRow>`
-    select slot.wrapped_key, slot.sealed_data
+    select slot.wrapped_key, slot.sealed_data, known.seen_at
       from (select from ssks.slots
              where tenant_id = ${tenantId} and app_id = ${name.appId} and user_id = ${name.userId} limit 1) as any_slot
       left join ssks.slots slot
         on slot.tenant_id = ${tenantId} and slot.app_id = ${name.appId} and slot.user_id = ${name.userId}
-       and slot.secret_mac = ${name.secretMac}`);
+       and slot.secret_mac = ${name.secretMac}
+      left join ssks.known_addresses known
+        on known.tenant_id = slot.tenant_id and known.app_id = slot.app_id and known.user_id = slot.user_id
+       and known.secret_mac = slot.secret_mac and known.address_mac = ${name.addressMac}`);
 }
 
 export async function countSlots(tx: Tx, tenantId: string, appId: string, userId: string): Promise<number> {
