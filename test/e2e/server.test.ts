@@ -21,6 +21,7 @@ import {
   type Client,
 } from "../support/secufile-client.ts";
 import { startServer, startTestServer } from "../support/server.ts";
+import { demoSsks, said } from "../support/ssks-client.ts";
 
 const METRICS_TOKEN = "metrics-token-0123456789";
 /** Whose X-Forwarded-For is believed: an address of the loopback network that only these tests call from. */
@@ -195,9 +196,20 @@ test("/health/ready says 503 while the database is away and 200 once it is back;
   assert.deepEqual(JSON.parse(away.body).parts, { database: false });
   assert.equal((await send(`${server.origin}/health/live`)).status, 200);
   const client = clientOf(server.origin, server.apiKey);
+  const keyStorage = await demoSsks(server);
   const refused = await client.get("/documents");
   expectedProblem(refused, 503, "unavailable");
   assert.equal(refused.headers.get("retry-after"), "5");
+  const told = '{"detail":"The server cannot reach its database; try again."}';
+  const slot = { app_id: keyStorage.appId, user_id: "x", secret: "s" };
+  for (const answer of [
+    await keyStorage.back("/strict/back/identity_check/", { user_id: "x" }),
+    await keyStorage.front("/search/", null, slot),
+    await keyStorage.front("/tmr/front/search/", "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b"),
+  ]) {
+    assert.equal(said(answer, 503), told);
+    assert.equal(answer.headers.get("retry-after"), "5");
+  }
   proxy.back();
   await eventually("the server is ready again", async () => ((await ready()).status === 200 ? true : null));
   expected(await client.get("/documents"), 200);

@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { clientOf, expected, look, type Answer, type Client, type Json } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
 import { FAKE_CHALLENGE, newApp, TEMPLATE, type AppUser } from "../support/ssks-app.ts";
-import { demoSsks, newUser, type SsksClient } from "../support/ssks-client.ts";
+import { demoSsks, newUser, ssksClientOf, type SsksClient } from "../support/ssks-client.ts";
 
 const APPS = "/v1/ssks/apps";
 const NOBODY = "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
@@ -60,6 +60,11 @@ function backRows(app: SsksClient, user: AppUser): readonly Row[] {
   ];
 }
 
+/** Something that no schema accepts. */
+function post(origin: string, appId: string): Promise<Answer> {
+  return ssksClientOf(origin, appId, "").front("/push/", null, { nothing: true });
+}
+
 /** Every operation with a session, done and refused. */
 function sessionRows(app: SsksClient, user: AppUser): readonly Row[] {
   const { auth_factor } = user;
@@ -86,6 +91,14 @@ function sessionRows(app: SsksClient, user: AppUser): readonly Row[] {
       () => app.front("/tmr/front/challenge_validate/", session.id, { challenge: FAKE_CHALLENGE }),
       false,
     ),
+    refused(
+      "validateChallenge",
+      400,
+      () => app.front("/tmr/front/challenge_validate/", session.id, { challenge: 7 }),
+      false,
+    ),
+    refused("pushIdentity", 400, () => app.front("/tmr/front/push/", session.id, {}), false),
+    refused("getFactorToken", 400, () => app.front("/tmr/front/get_factor_token/", session.id), false),
     refused("searchIdentity", 403, () => search(session.id)),
     refused("getFactorToken", 403, () => token(session.id)),
     done("validateChallenge", async () => {
@@ -119,6 +132,9 @@ function passwordRows(app: SsksClient, { user_id }: AppUser): readonly Row[] {
   return [
     refused("searchSlot", 404, search()),
     refused("searchSlot", 400, search({ app_id: NOBODY })),
+    refused("searchSlot", 400, search({ secret: 7 })),
+    refused("pushSlot", 400, push({ data_b64: null })),
+    refused("pushSlot", 400, push({ user_id: null }), false),
     done("pushSlot", push()),
     refused("pushSlot", 403, push({ secret: "another" })),
     refused("pushSlot", 400, push({ app_id: NOBODY })),
@@ -169,6 +185,7 @@ describe("what calls of SSKS leave in the audit log", () => {
       const isFront = /^(?:validate|push|search|get)/.test(operation);
       const [type, who] = isFront ? ["visitor", app.appId] : ["token", keyId];
       assert.deepEqual([actor.type, actor.id, actor.ip], [type, who, "127.0.0.1"], what);
+      if (!isFront && outcome !== "success") assert.equal(details.status, status, what);
       assert.equal(typeof details.user, isUserNamed ? "string" : "undefined", what);
       if (isUserNamed) names.add(details.user);
       seen.add(id);
@@ -245,7 +262,17 @@ describe("what calls of SSKS leave in the audit log", () => {
     expected(await app.back("/strict/back/identity_check/", { user_id: "x" }, { "x-seald-apikey": "ska_x" }), 401);
     expected(await app.back("/strict/back/identity_check/", { user_id: "x" }, { "x-seald-appid": NOBODY }), 401);
     assert.equal((await rowsAbout(app.appId)).length, length + 1);
+    expected(await post(server.origin, NOBODY), 400);
     assert.deepEqual(await rowsAbout(NOBODY), []);
+  });
+
+  test("a flood of bodies that no schema accepts leaves as many rows as its budget allows", async () => {
+    const app = await newApp(server);
+    const { length } = await rowsAbout(app.appId);
+    const answers = await Promise.all(Array.from({ length: 130 }, () => post(server.origin, app.appId)));
+    for (const answer of answers) expected(answer, 400);
+    const rows = (await rowsAbout(app.appId)).length - length;
+    assert.ok(rows >= 100 && rows < 130, `${rows} rows`);
   });
 
   test("what is done with keys has one name, whatever comes of it", async () => {

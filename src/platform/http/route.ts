@@ -1,6 +1,6 @@
 import type { Readable } from "node:stream";
 import type { z } from "zod";
-import type { ErrorRow } from "../errors/errors.ts";
+import type { AppError, ErrorRow } from "../errors/errors.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -105,6 +105,11 @@ export type Route<C> = {
   readonly foreign?: ForeignContract;
   /** For the audit row of a refusal, where the path does not tell. Asked of routes of a foreign contract alone. */
   about?(refused: RefusedRequest): Promise<AboutRequest>;
+  /**
+   * Puts on record what was refused before `handle` was asked, where no token tells who calls. Answers whether it did; else
+   * it is counted.
+   */
+  noteRefused?(call: C, refused: RefusedRequest, error: AppError): Promise<boolean>;
   handle(call: C, input: RouteInput<never, never, never>): Promise<unknown>;
 };
 

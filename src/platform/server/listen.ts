@@ -284,15 +284,19 @@ async function onRecord(
   const now = options.services.clock.now();
   // Once its body is read, a request may have lost its socket and with it its address.
   const source = state?.open.remoteAddress ?? plainAddress(request.ip);
-  const isOnlyCounted = known === null || failure.row.status === 429 || isOfDatabase(failure);
-  if (isOnlyCounted) options.refusals.note(source, failure.row.wire, now);
-  if (known === null) return failure;
+  const count = (counted: AppError): void => options.refusals.note(source, counted.row.wire, now);
   try {
+    if (known === null) {
+      const isNoted = !isOfDatabase(failure) && ((await state?.noteRefused?.(failure)) ?? false);
+      if (!isNoted) count(failure);
+      return failure;
+    }
+    if (failure.row.status === 429 || isOfDatabase(failure)) count(failure);
     await pipeline.recordFailure(known, failure);
     return failure;
   } catch (error) {
     const unwritten = toAppError(error, log);
-    options.refusals.note(source, unwritten.row.wire, now);
+    count(unwritten);
     return unwritten;
   }
 }

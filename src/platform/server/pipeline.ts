@@ -37,19 +37,35 @@ export type Pipeline = {
 
 /** A request whose caller is known. */
 export type Known = { readonly caller: Caller; readonly trail: Trail };
-export type Entered = { readonly open: OpenCall; readonly known: Known | null };
+export type Entered = {
+  readonly open: OpenCall;
+  readonly known: Known | null;
+  /** Of a route without token; null once its operation was asked, which sees to its own refusals. */
+  noteRefused: ((error: AppError) => Promise<boolean>) | null;
+};
 
 export function createPipeline(services: Services, smoother: Smoother): Pipeline {
   const rate = services.config.requestsPerSecond;
   const throttled = new ThrottledMinutes();
   return {
     async enter(registered, request, open) {
-      if (registered.isOpen) return { open, known: null };
+      if (registered.isOpen) return { open, known: null, noteRefused: noteRefusedOf(registered, request, open) };
       const caller = await registered.product.authenticate(request.raw, open);
       const { route, operation } = registered;
       const about = async () => route.about?.({ headers: singleHeaders(request), body: jsonIn(request.body) }) ?? null;
-      const trail = new Trail({ open, caller, operation, path: route.paths[0], params: request.params, about });
-      return { open, known: { caller, trail } };
+      const { dialect } = registered.product;
+      const context = { requestId: open.requestId, path: pathOf(request), now: open.now };
+      const statusOf = (error: AppError): number => dialect.failure(error, context).status;
+      const trail = new Trail({
+        open,
+        caller,
+        operation,
+        path: route.paths[0],
+        params: request.params,
+        about,
+        statusOf,
+      });
+      return { open, known: { caller, trail }, noteRefused: null };
     },
     admit(registered, reply, { known }) {
       if (registered.isOpen || known === null) return;
@@ -66,6 +82,7 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
     async carryOut(registered, request, reply, entered) {
       const input = readInput(registered, request);
       if (registered.isOpen) {
+        entered.noteRefused = null;
         await sendOutcome(registered, reply, await registered.route.handle(entered.open, input as never), entered.open);
         return;
       }
@@ -78,6 +95,16 @@ export function createPipeline(services: Services, smoother: Smoother): Pipeline
       await trail.leaveFailure(error);
     },
   };
+}
+
+function noteRefusedOf(
+  { route }: Registered & { isOpen: true },
+  request: FastifyRequest,
+  open: OpenCall,
+): Entered["noteRefused"] {
+  if (route.noteRefused === undefined) return null;
+  return async (error) =>
+    (await route.noteRefused?.(open, { headers: singleHeaders(request), body: jsonIn(request.body) }, error)) ?? false;
 }
 
 /** The database takes no row now; the refusal is counted in memory instead. */
@@ -219,7 +246,7 @@ async function keepFailure(
   const failure = renderFailure(error, registered.product.dialect, context);
   try {
     await open.services.db.tenant(caller.tenantId, async (tx) => {
-      await trail.leaveIn(tx, outcomeOf(error), failureDetails(error));
+      await trail.leaveIn(tx, outcomeOf(error), failureDetails(error, failure.status));
       await claim.complete(tx, { answer: failure, scopes: [...noted.found] });
     });
     trail.note([outcomeOf(error)]);

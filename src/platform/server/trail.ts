@@ -16,6 +16,8 @@ export type TrailOptions = {
   readonly params: unknown;
   /** What a refused request was about, asked once it is; null where the path alone tells. */
   about(): Promise<AboutRequest | null>;
+  /** What a failure is answered with, in the product's own words. */
+  statusOf(error: AppError): number;
 };
 
 type Details = Readonly<Record<string, unknown>>;
@@ -62,7 +64,8 @@ export class Trail {
   /** What was refused or went wrong is on record even when something succeeded before it. */
   async leaveFailure(error: AppError): Promise<void> {
     if (this.#outcomes.has("denied") || this.#outcomes.has("failed")) return;
-    await this.leave(outcomeOf(error), failureDetails(error), await this.#options.about());
+    const { about, statusOf } = this.#options;
+    await this.leave(outcomeOf(error), failureDetails(error, statusOf(error)), await about());
   }
 
   #entry(outcome: Outcome, details: Details, about?: AboutRequest["resource"]): AuditEntry {
@@ -83,14 +86,16 @@ export function outcomeOf(error: AppError): Outcome {
   return [401, 403, 429].includes(error.row.status) ? "denied" : "failed";
 }
 
-export function failureDetails(error: AppError): Details {
-  return { status: error.row.status, code: error.row.wire };
+export function failureDetails(error: AppError, status: number): Details {
+  return { status, code: error.row.wire };
 }
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** `/documents/{id}/content` with a parameter `id` is about a `document` of that id. */
 function resourceOf({ path, params }: TrailOptions): { type: string; id: string } | null {
   const noun = /\/([a-z-]+)\/\{id\}/.exec(path)?.[1];
   const id: unknown = typeof params === "object" && params !== null && "id" in params ? params.id : null;
   if (noun === undefined || typeof id !== "string" || !/^[\w.-]{1,128}$/.test(id)) return null;
-  return { type: noun.replace(/s$/, ""), id };
+  return { type: noun.replace(/s$/, ""), id: UUID.test(id) ? id.toLowerCase() : id };
 }

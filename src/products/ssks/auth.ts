@@ -10,7 +10,7 @@ export function authenticateApplicationWith(tokenCheck: TokenCheck) {
     const { "x-seald-appid": appId, "x-seald-apikey": key } = request.headers;
     if (typeof appId !== "string" || typeof key !== "string" || /\s/.test(key)) throw unknown();
     const caller = await tokenCheck.bearer(`Bearer ${key}`, call.remoteAddress);
-    if (caller.product !== API_KEY_PRODUCT || !caller.scopes.has(keyScope(appId))) throw unknown();
+    if (caller.product !== API_KEY_PRODUCT || !caller.scopes.has(keyScope(appId.toLowerCase()))) throw unknown();
     return caller;
   };
 }

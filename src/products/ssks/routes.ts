@@ -8,6 +8,7 @@ import { sendChallenge } from "./operations/challenges.ts";
 import { getFactorToken, listFactorTokenKeys } from "./operations/factor-tokens.ts";
 import { pushIdentity, searchIdentity } from "./operations/identities.ts";
 import { validateChallenge } from "./operations/proving.ts";
+import { noteRefusedFront } from "./operations/refusals.ts";
 import { pushSlot, searchSlot } from "./operations/slots.ts";
 import { checkFactor, checkIdentities, checkSlots, createUser, deleteSlots, deleteUser } from "./operations/users.ts";
 import { backContract, passwordContract, sessionContract } from "./published-contract.ts";
@@ -18,6 +19,9 @@ const openRoute = routeFor<OpenCall>();
 
 type Headers = Readonly<Record<string, string | undefined>>;
 
+/** UUIDs have one spelling here, however they are given. */
+const appIdOf = (headers: Headers): string => headers["x-seald-appid"]?.toLowerCase() ?? "";
+
 const BACK = { method: "POST", scopes: [], foreign: backContract } as const;
 const TWO_MAN_RULE = "Two-man-rule";
 const PASSWORD = "Password";
@@ -26,9 +30,9 @@ const sessionExample = "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
 
 /** What an application's own server calls. */
 export function backRoutes(apps: AppLookup, { keyring }: Pick<Services, "keyring">): Route<Call>[] {
-  const appOf = async (headers: Headers): Promise<App> => (await apps.find(headers["x-seald-appid"])).app;
+  const appOf = async (headers: Headers): Promise<App> => (await apps.find(appIdOf(headers))).app;
   const about = ({ headers, body }: RefusedRequest): Promise<AboutRequest> =>
-    aboutBack({ apps, keyring }, headers["x-seald-appid"] ?? "", body);
+    aboutBack({ apps, keyring }, appIdOf(headers), body);
   return [...challengeRoutes(appOf), ...userRoutes(appOf), ...strictRoutes(appOf)].map((each) => ({ ...each, about }));
 }
 
@@ -169,9 +173,16 @@ export function frontRoutes(apps: AppLookup): Route<OpenCall>[] {
   const front = async (call: OpenCall, headers: Headers): Promise<FrontCall> => {
     const version = headers["x-seald-version"]?.slice(0, MAX_VERSION_CHARACTERS);
     call.log.debug({ client: version }, "a client of SSKS");
-    return { call, ...(await apps.find(headers["x-seald-appid"])) };
+    return { call, ...(await apps.find(appIdOf(headers))) };
   };
-  return [...sessionRoutes(front), factorTokenRoute(front), ...passwordRoutes(front), tokenKeysRoute()];
+  const foreign = [...sessionRoutes(front), factorTokenRoute(front), ...passwordRoutes(front)].map(
+    (each): Route<OpenCall> => ({
+      ...each,
+      noteRefused: (call, { headers, body }, error) =>
+        noteRefusedFront({ apps, operation: each.operation }, call, { appId: appIdOf(headers), body, error }),
+    }),
+  );
+  return [...foreign, tokenKeysRoute()];
 }
 
 const MAX_VERSION_CHARACTERS = 100;
@@ -179,7 +190,7 @@ const MAX_VERSION_CHARACTERS = 100;
 type Front = (call: OpenCall, headers: Headers) => Promise<FrontCall>;
 
 const SESSION = { method: "POST", scopes: null, foreign: sessionContract, tag: TWO_MAN_RULE } as const;
-const sessionOf = (headers: Headers): string | undefined => headers["x-seald-session"];
+const sessionOf = (headers: Headers): string | undefined => headers["x-seald-session"]?.toLowerCase();
 
 function sessionRoutes(front: Front): Route<OpenCall>[] {
   return [

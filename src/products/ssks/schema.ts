@@ -7,6 +7,8 @@ import { usualLimits, type LimitName } from "./limits.ts";
 const MAX_DATA_CHARACTERS = 349_528;
 /** So that markup and text, in which a letter may count twice, fit into a mail. */
 const MAX_TEMPLATE_CHARACTERS = 48_000;
+const UUID_PARAMETER_PATTERN =
+  /^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[1-5][0-9a-fA-F]{3}-[89abAB][0-9a-fA-F]{3}-[0-9a-fA-F]{12}$/;
 const UUID_PATTERN = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-5][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 function uuidShape(what: string): z.ZodString {
@@ -16,6 +18,11 @@ function uuidShape(what: string): z.ZodString {
     .max(36)
     .regex(UUID_PATTERN)
     .meta({ description: what, examples: ["0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b"] });
+}
+
+/** In a path; capitals mean the same, and what is answered and kept has none. */
+function uuidParameter(what: string): z.ZodString {
+  return z.string().min(36).max(36).regex(UUID_PARAMETER_PATTERN).meta({ description: what });
 }
 
 /** Clients of other makes send booleans as text, too, and null for what they leave to the server. */
@@ -235,7 +242,7 @@ export const appView = z.strictObject({
   limits: limitsShape(),
   created_at: instantShape("When it was made"),
 });
-export const appParams = z.strictObject({ id: uuidShape("Id of the application.") });
+export const appParams = z.strictObject({ id: uuidParameter("Id of the application.") });
 export const listAppsQuery = z.strictObject({ ...pageQuery });
 export const appList = pageShape(appView);
 
@@ -268,8 +275,9 @@ export const newKeyResponse = z.strictObject({
   ...apiKeyView.shape,
   api_key: z.string().max(100).meta({ description: "The key, for `X-SEALD-APIKEY`. Shown once, kept nowhere." }),
 });
-export const keyList = z.strictObject({ data: z.array(apiKeyView).max(200) });
-export const keyParams = z.strictObject({ id: uuidShape("Id of the application."), key_id: keyId });
+export const keyList = pageShape(apiKeyView);
+export const keyParams = z.strictObject({ id: uuidParameter("Id of the application."), key_id: keyId });
+export const listKeysQuery = z.strictObject({ ...pageQuery });
 
 const template = {
   name: settings.name.meta({ description: "What it is for, as people call it." }),
@@ -298,8 +306,8 @@ export const templateView = z.strictObject({
 });
 export const templateList = z.strictObject({ data: z.array(templateView).max(200) });
 export const templateParams = z.strictObject({
-  id: uuidShape("Id of the application."),
-  template_id: uuidShape("Id of the template."),
+  id: uuidParameter("Id of the application."),
+  template_id: uuidParameter("Id of the template."),
 });
 
 export const tokenKeys = z.strictObject({

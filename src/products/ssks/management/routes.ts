@@ -22,6 +22,9 @@ export function managementRoutes(parts: Parts): Route<Call>[] {
   return [...appRoutes(), ...changeRoutes(parts), ...keyRoutes(), ...keyChangeRoutes(parts), ...templateRoutes()];
 }
 
+/** UUIDs have one spelling here, however they are given. */
+const idOf = ({ id }: { readonly id: string }): string => id.toLowerCase();
+
 const appAnswer = { kind: "json", status: 200, schema: schema.appView, description: "The application." } as const;
 
 function appRoutes(): Route<Call>[] {
@@ -66,7 +69,7 @@ function appRoutes(): Route<Call>[] {
       params: schema.appParams,
       answer: appAnswer,
       errors: [errors.app_not_found],
-      handle: (call, { params }) => getApp(call, params.id),
+      handle: (call, { params }) => getApp(call, idOf(params)),
     }),
   ];
 }
@@ -87,8 +90,8 @@ function changeRoutes({ apps }: Parts): Route<Call>[] {
       errors: [errors.app_not_found],
       examples: { request: { environment: "production", sms_quota: 5_000 } },
       handle: async (call, { params, body }) => {
-        const changed = await updateApp(call, params.id, body);
-        apps.forget(params.id);
+        const changed = await updateApp(call, idOf(params), body);
+        apps.forget(idOf(params));
         return changed;
       },
     }),
@@ -104,8 +107,8 @@ function changeRoutes({ apps }: Parts): Route<Call>[] {
       errors: [errors.app_not_found],
       needsStepUp: true,
       handle: async (call, { params }) => {
-        await deleteApp(call, params.id);
-        apps.forget(params.id);
+        await deleteApp(call, idOf(params));
+        apps.forget(idOf(params));
       },
     }),
   ];
@@ -126,7 +129,7 @@ function keyRoutes(): Route<Call>[] {
       errors: [errors.app_not_found],
       needsStepUp: true,
       isAnswerSecret: true,
-      handle: (call, { params, body }) => createAppKey(call, params.id, body?.name ?? "key"),
+      handle: (call, { params, body }) => createAppKey(call, idOf(params), body?.name ?? "key"),
     }),
     route({
       operation: "listAppKeys",
@@ -136,9 +139,15 @@ function keyRoutes(): Route<Call>[] {
       tag: TAG,
       summary: "List the API keys of an application",
       params: schema.appParams,
-      answer: { kind: "json", status: 200, schema: schema.keyList, description: "Its keys, without their secrets." },
+      query: schema.listKeysQuery,
+      answer: {
+        kind: "json",
+        status: 200,
+        schema: schema.keyList,
+        description: "Its keys, without their secrets.",
+      },
       errors: [errors.app_not_found],
-      handle: (call, { params }) => listAppKeys(call, params.id),
+      handle: (call, { params, query }) => listAppKeys(call, idOf(params), query),
     }),
   ];
 }
@@ -162,7 +171,7 @@ function keyChangeRoutes({ forgetKey }: Parts): Route<Call>[] {
       handle: (call, { params, body }) =>
         rotateAppKey(
           call,
-          { appId: params.id, keyId: params.key_id, forget: forgetKey },
+          { appId: idOf(params), keyId: params.key_id, forget: forgetKey },
           body?.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS,
         ),
     }),
@@ -177,7 +186,8 @@ function keyChangeRoutes({ forgetKey }: Parts): Route<Call>[] {
       params: schema.keyParams,
       answer: { kind: "empty", status: 204, description: "Revoked." },
       errors: [errors.key_not_found],
-      handle: (call, { params }) => revokeAppKey(call, { appId: params.id, keyId: params.key_id, forget: forgetKey }),
+      handle: (call, { params }) =>
+        revokeAppKey(call, { appId: idOf(params), keyId: params.key_id, forget: forgetKey }),
     }),
   ];
 }
@@ -196,7 +206,7 @@ function templateRoutes(): Route<Call>[] {
       answer: { kind: "json", status: 201, schema: schema.templateView, description: "The template." },
       errors: [errors.app_not_found, errors.too_many_templates],
       examples: { request: { name: "sign-in", subject: "Your code", html: "<p>$$CHALLENGE$$</p>", is_default: true } },
-      handle: (call, { params, body }) => createTemplate(call, params.id, body),
+      handle: (call, { params, body }) => createTemplate(call, idOf(params), body),
     }),
     route({
       operation: "listTemplates",
@@ -208,7 +218,7 @@ function templateRoutes(): Route<Call>[] {
       params: schema.appParams,
       answer: { kind: "json", status: 200, schema: schema.templateList, description: "Templates, oldest first." },
       errors: [errors.app_not_found],
-      handle: (call, { params }) => listTemplates(call, params.id),
+      handle: (call, { params }) => listTemplates(call, idOf(params)),
     }),
     route({
       operation: "updateTemplate",
@@ -223,7 +233,7 @@ function templateRoutes(): Route<Call>[] {
       errors: [errors.app_not_found, errors.template_not_found],
       examples: { request: { is_default: true } },
       handle: (call, { params, body }) =>
-        updateTemplate(call, { appId: params.id, templateId: params.template_id }, body),
+        updateTemplate(call, { appId: idOf(params), templateId: params.template_id.toLowerCase() }, body),
     }),
     route({
       operation: "deleteTemplate",
@@ -235,7 +245,8 @@ function templateRoutes(): Route<Call>[] {
       params: schema.templateParams,
       answer: { kind: "empty", status: 204, description: "Deleted." },
       errors: [errors.template_not_found],
-      handle: (call, { params }) => deleteTemplate(call, { appId: params.id, templateId: params.template_id }),
+      handle: (call, { params }) =>
+        deleteTemplate(call, { appId: idOf(params), templateId: params.template_id.toLowerCase() }),
     }),
   ];
 }

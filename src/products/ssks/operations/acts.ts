@@ -69,7 +69,7 @@ export async function aboutBack(
 }
 
 /** No schema has accepted the body: what could not be the id of a user is none. */
-function userNamedIn(body: unknown): string | null {
+export function userNamedIn(body: unknown): string | null {
   if (typeof body !== "object" || body === null || !("user_id" in body)) return null;
   const { user_id: id } = body;
   if (typeof id !== "string" || id.length > MAX_USER_ID_CHARACTERS || !id.isWellFormed()) return null;

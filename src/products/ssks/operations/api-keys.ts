@@ -1,5 +1,6 @@
 import { issueToken } from "../../../platform/credentials/operations.ts";
 import { updateExpiry, updateRevoked } from "../../../platform/credentials/store.ts";
+import { pageOf, positionOf } from "../../../platform/db/paging.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import type { Keyring } from "../../../platform/keys/keyring.ts";
 import type { Call } from "../../../platform/product.ts";
@@ -7,7 +8,7 @@ import type { App } from "../app.ts";
 import { API_KEY_PRODUCT, keyScope } from "../api-key.ts";
 import { ssksError } from "../errors.ts";
 import type { KeyView, NewKeyResponse } from "../schema.ts";
-import { findApp, insertKey, listKeys, type KeyRow } from "../store/apps.ts";
+import { findApp, findKey, insertKey, listKeys, type KeyRow } from "../store/apps.ts";
 import { noApp, noteApp } from "./apps.ts";
 
 /** A key has no end of its own: it is replaced or revoked. */
@@ -49,12 +50,17 @@ export async function createAppKey(call: Call, appId: string, name: string): Pro
   });
 }
 
-export async function listAppKeys(call: Call, appId: string): Promise<{ data: KeyView[] }> {
+export async function listAppKeys(
+  call: Call,
+  appId: string,
+  query: { limit: number; cursor?: string | undefined; page?: number | undefined },
+): Promise<{ data: KeyView[]; next_cursor: string | null }> {
+  const position = positionOf(query);
   const { tenantId } = call.caller;
   return call.read(async (tx) => {
     await appOf(tx, call, appId);
-    const rows = await listKeys(tx, tenantId, appId, null);
-    return { data: rows.map((row) => viewOf(row, call.now)) };
+    const rows = await listKeys(tx, tenantId, appId, position);
+    return pageOf(rows, position, { id: (row) => row.credential_id, show: (row) => viewOf(row, call.now) });
   });
 }
 
@@ -101,8 +107,8 @@ async function appOf(tx: Tx, call: Call, appId: string): Promise<App> {
 }
 
 async function keyOf(tx: Tx, call: Call, appId: string, keyId: string): Promise<KeyRow> {
-  const [key] = await listKeys(tx, call.caller.tenantId, appId, keyId);
-  if (key === undefined) throw ssksError("key_not_found", `The application has no key ${keyId}.`);
+  const key = await findKey(tx, call.caller.tenantId, appId, keyId);
+  if (key === null) throw ssksError("key_not_found", `The application has no key ${keyId}.`);
   return key;
 }
 

@@ -9,7 +9,7 @@ import { findApp, findAppTenant } from "../store/apps.ts";
 /** Applications by their ids, as they were at most half a second ago. */
 export type AppLookup = {
   /** With the keys of its tenant. Throws `application_unknown`. */
-  find(appId: string | undefined): Promise<FoundApp>;
+  find(appId: string): Promise<FoundApp>;
   /** Forgets it in this process; others follow within `FRESH_MS`. */
   forget(appId: string): void;
 };
@@ -53,7 +53,7 @@ export function createAppLookup(services: Services): AppLookup {
   }
 
   return {
-    async find(appId = "") {
+    async find(appId) {
       const app = isUuid(appId) ? await read(appId) : null;
       if (app === null) throw ssksError("application_unknown", "There is no such application.");
       try {

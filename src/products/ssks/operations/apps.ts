@@ -23,6 +23,8 @@ import {
   type AppRow,
 } from "../store/apps.ts";
 
+const KEYS_A_TURN = 200;
+
 /** Makes an application within `tx`, which stands behind its tenant's wall. */
 export async function makeApp(tx: Tx, tenantId: string, settings: CreateAppRequest, now: Date): Promise<AppRow> {
   const id = uuid();
@@ -87,12 +89,21 @@ export async function updateApp(call: Call, id: string, request: UpdateAppReques
 export async function deleteApp(call: Call, id: string): Promise<void> {
   const { tenantId } = call.caller;
   await call.write(async (tx) => {
-    const [row, keys] = await Promise.all([lockApp(tx, tenantId, id), listKeys(tx, tenantId, id, null)]);
-    if (row === null) throw noApp(id);
-    for (const key of keys) await updateRevoked(tx, tenantId, key.lookup_id, call.now);
+    if ((await lockApp(tx, tenantId, id)) === null) throw noApp(id);
+    await revokeKeys(tx, call, id);
     await Promise.all([deleteAppRow(tx, tenantId, id), deleteAppTenant(tx, tenantId, id)]);
     await noteApp(tx, call, "deleteApp", { appId: id });
   });
+}
+
+async function revokeKeys(tx: Tx, call: Call, appId: string): Promise<void> {
+  const { tenantId } = call.caller;
+  for (let afterId: string | null = null; ;) {
+    const keys = await listKeys(tx, tenantId, appId, { afterId, offset: 0, limit: KEYS_A_TURN });
+    await Promise.all(keys.map((key) => updateRevoked(tx, tenantId, key.lookup_id, call.now)));
+    if (keys.length <= KEYS_A_TURN) return;
+    afterId = keys.at(-1)?.credential_id ?? null;
+  }
 }
 
 export function noApp(id: string): Error {

@@ -121,14 +121,15 @@ type Template = { readonly html: string; readonly subject: string };
 async function templateOf(tx: Tx, app: App, factor: Factor, request: ChallengeSendRequest): Promise<Template> {
   const { template, template_id: id } = request;
   const isGiven = template !== null && template !== undefined && template !== "";
-  const kept = isGiven ? null : await findTemplate(tx, app.tenant_id, app.id, id ?? null);
+  const kept = isGiven ? null : await findTemplate(tx, app.tenant_id, app.id, id?.toLowerCase() ?? null);
   const html = isGiven ? template : kept?.html;
   if (html === undefined) {
     const parameter = id === null || id === undefined ? "template" : "template_id";
     throw refusedField(parameter, parameter === "template" ? "is required" : "names no template of the application");
   }
   if (factor.type === "EM" && needsMark(app) && !html.includes(CHALLENGE_MARK)) {
-    throw refusedField("template", `must hold ${CHALLENGE_MARK}`);
+    const isById = !isGiven && id !== null && id !== undefined;
+    throw refusedField(isById ? "template_id" : "template", `must hold ${CHALLENGE_MARK}`);
   }
   const subject = request.subject === null || request.subject === "" ? undefined : request.subject;
   return { html, subject: subject ?? kept?.subject ?? DEFAULT_SUBJECT };

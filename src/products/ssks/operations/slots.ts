@@ -20,7 +20,7 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
     { limit: "pushes_per_address", whom: [address] },
     { limit: "pushes_per_app", whom: [] },
   ]);
-  if (request.app_id !== app.id) return refuseOtherApp(front, { operation: "pushSlot", userId });
+  if (request.app_id.toLowerCase() !== app.id) return refuseOtherApp(front, { operation: "pushSlot", userId });
   const name = nameOf(front, request);
   const row = {
     ...name,
@@ -47,7 +47,7 @@ export async function searchSlot(front: FrontCall, request: SlotSearchRequest): 
   const name = knownNameOf(front, nameOf(front, request));
   // Taken before the look: of guesses made at once, those beyond the budget are not looked at.
   const taken = await takeSearch(front, name);
-  if (request.app_id !== app.id) return refuseOtherApp(front, { operation: "searchSlot", userId });
+  if (request.app_id.toLowerCase() !== app.id) return refuseOtherApp(front, { operation: "searchSlot", userId });
   const row = await call.services.db.tenant(app.tenant_id, async (tx) => {
     const found = await findSlot(tx, app.tenant_id, name);
     const isFound = found !== null && found.wrapped_key !== null;

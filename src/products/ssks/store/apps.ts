@@ -123,15 +123,25 @@ export async function insertKey(tx: Tx, tenantId: string, appId: string, credent
     insert into ssks.api_keys (tenant_id, app_id, credential_id) values (${tenantId}, ${appId}, ${credentialId})`);
 }
 
-/** Keys of an application in the order of their making; of one key alone where `id` names it. */
-export async function listKeys(tx: Tx, tenantId: string, appId: string, id: string | null): Promise<KeyRow[]> {
+/** Keys of an application in the order of their making. */
+export async function listKeys(tx: Tx, tenantId: string, appId: string, position: Position): Promise<KeyRow[]> {
   return tx.many(sql<KeyRow>`
     select k.credential_id, c.lookup_id, c.name, c.created_at, d.expires_at, d.revoked_at, c.last_used_at,
            c.life_seconds::float8
       from ssks.api_keys k
       join platform.credentials c on c.tenant_id = k.tenant_id and c.id = k.credential_id
       join platform.credential_directory d on d.lookup_id = c.lookup_id and d.tenant_id = c.tenant_id
-     where k.tenant_id = ${tenantId} and k.app_id = ${appId} and (${id}::text is null or k.credential_id = ${id})
+     where k.tenant_id = ${tenantId} and k.app_id = ${appId} and k.credential_id > ${position.afterId ?? ""}
      order by k.credential_id
-     limit 200`);
+     limit ${position.limit + 1} offset ${position.offset}`);
+}
+
+export async function findKey(tx: Tx, tenantId: string, appId: string, id: string): Promise<KeyRow | null> {
+  return tx.one(sql<KeyRow>`
+    select k.credential_id, c.lookup_id, c.name, c.created_at, d.expires_at, d.revoked_at, c.last_used_at,
+           c.life_seconds::float8
+      from ssks.api_keys k
+      join platform.credentials c on c.tenant_id = k.tenant_id and c.id = k.credential_id
+      join platform.credential_directory d on d.lookup_id = c.lookup_id and d.tenant_id = c.tenant_id
+     where k.tenant_id = ${tenantId} and k.app_id = ${appId} and k.credential_id = ${id}`);
 }
