@@ -119,7 +119,11 @@ const keyList: Action = {
   details: DETAILS,
   takes: ["app_id"],
   options: tenantOption,
-  run: (given, surroundings) => printList("keys", KEY_COLUMNS, given, surroundings),
+  async run(given, surroundings) {
+    const keys = await listAll(await managerOf(given, surroundings), `${appPath(given)}/keys`);
+    surroundings.stdout.write(given.has("json") ? json(keys) : table(KEY_COLUMNS, keys));
+    return 0;
+  },
 };
 
 const keyRotate: Action = {
@@ -178,7 +182,13 @@ const templateList: Action = {
   details: DETAILS,
   takes: ["app_id"],
   options: tenantOption,
-  run: (given, surroundings) => printList("templates", TEMPLATE_COLUMNS, given, surroundings),
+  async run(given, surroundings) {
+    const client = await managerOf(given, surroundings);
+    const { data } = recordOf(await client.get(`${appPath(given)}/templates`));
+    const rows = Array.isArray(data) ? data.filter(isRecord) : [];
+    surroundings.stdout.write(given.has("json") ? json(rows) : table(TEMPLATE_COLUMNS, rows));
+    return 0;
+  },
 };
 
 const templateSet: Action = {
@@ -319,18 +329,5 @@ function printCard(answer: unknown, given: Given, { stdout }: Surroundings): num
 function printKey(answer: unknown, given: Given, surroundings: Surroundings): number {
   printCard(answer, given, surroundings);
   surroundings.stderr.write("\nThe key is shown this once and kept nowhere: store it now where secrets are kept.\n");
-  return 0;
-}
-
-async function printList(
-  what: string,
-  columns: readonly string[],
-  given: Given,
-  surroundings: Surroundings,
-): Promise<number> {
-  const client = await managerOf(given, surroundings);
-  const { data } = recordOf(await client.get(`${appPath(given)}/${what}`));
-  const rows = Array.isArray(data) ? data.filter(isRecord) : [];
-  surroundings.stdout.write(given.has("json") ? json(rows) : table(columns, rows));
   return 0;
 }

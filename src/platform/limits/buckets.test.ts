@@ -4,7 +4,7 @@ import { after, before, describe, test } from "node:test";
 import { createTestDatabase, openDatabase, testLog, type TestDatabase } from "../../../test/support/database.ts";
 import { createDatabase, type Database } from "../db/tx.ts";
 import { createPool } from "../db/pool.ts";
-import { giveBackToBuckets, takeFromBuckets, type BucketRequest } from "./buckets.ts";
+import { takeFromBuckets, type BucketRequest } from "./buckets.ts";
 import { limitsJobs } from "./jobs.ts";
 
 const HOUR_SECONDS = 3_600;
@@ -66,14 +66,17 @@ describe("buckets that all processes share", () => {
     assert.equal(await count(), earlier);
   });
 
-  test("what is given back may be taken again, and no more than was taken", async () => {
+  test("what is free takes nothing, and is refused where there is no room, as others are", async () => {
     const one = bucket(2);
-    assert.equal(await letThrough([one], 3), 2);
-    await giveBackToBuckets(db, [one]);
+    const free = async (times: number): Promise<number> => {
+      const asked = Array.from({ length: times }, () => takeFromBuckets(db, [one], { isFree: true }));
+      return (await Promise.all(asked)).filter(({ isAllowed }) => isAllowed).length;
+    };
+    assert.equal(await free(8), 8);
+    assert.equal(await letThrough([one], 1), 1);
+    assert.equal(await free(8), 8);
     assert.equal(await letThrough([one], 3), 1);
-    const fresh = bucket(2);
-    await giveBackToBuckets(db, [fresh]);
-    assert.equal(await letThrough([fresh], 3), 2);
+    assert.equal(await free(2), 0);
   });
 
   test("in a transaction that is rolled back nothing was taken", async () => {

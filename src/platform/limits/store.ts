@@ -76,30 +76,20 @@ export async function deleteExpiredValues(tx: Tx, keptSeconds: number, batchSize
         order by expires_at limit ${batchSize}::integer)`);
 }
 
-export type BucketTake = { readonly keyHash: Buffer; readonly burst: number; readonly everySeconds: number };
+/** What `platform.take_from_buckets` is given of some buckets: hashes of their keys, what they hold, when one more runs out. */
+export type BucketTakes = { readonly hashes: Buffer[]; readonly bursts: number[]; readonly everyUs: number[] };
 
 /** Takes one from every bucket or from none; answers 0, or the microseconds until all of them have room. */
-export async function updateBuckets(runner: Database | Tx, takes: readonly BucketTake[]): Promise<number> {
+export async function updateBuckets(runner: Database | Tx, takes: BucketTakes, isFree: boolean): Promise<number> {
   const isAlone = "lookup" in runner;
   const statement = sql<{ wait_us: number }>`
     select platform.take_from_buckets(
-             ${takes.map(({ keyHash }) => keyHash)}::bytea[], ${takes.map(({ burst }) => burst)}::integer[],
-             ${takes.map(({ everySeconds }) => Math.round(everySeconds * MICROSECONDS))}::bigint[], ${isAlone}::boolean
+             ${takes.hashes}::bytea[], ${takes.bursts}::integer[], ${takes.everyUs}::bigint[], ${isFree}::boolean,
+             ${isAlone}::boolean
            )::float8 as wait_us`;
   const row = await (isAlone ? runner.lookup(statement) : runner.one(statement));
   if (row === null) throw new Error("take_from_buckets returned no row");
   return row.wait_us;
-}
-
-/** Gives one back to every bucket. Answers how many of them there are. */
-export async function updateBucketsBack(runner: Database | Tx, takes: readonly BucketTake[]): Promise<number> {
-  const isAlone = "lookup" in runner;
-  const statement = sql<{ count: number }>`
-    select platform.give_back_to_buckets(
-             ${takes.map(({ keyHash }) => keyHash)}::bytea[],
-             ${takes.map(({ everySeconds }) => Math.round(everySeconds * MICROSECONDS))}::bigint[], ${isAlone}::boolean) as count`;
-  const row = await (isAlone ? runner.lookup(statement) : runner.one(statement));
-  return row?.count ?? 0;
 }
 
 /** Deletes at most `batchSize` buckets that are empty; zero means that none is left. */

@@ -23,6 +23,9 @@ export const usualLimits = {
   pushes_per_app: { burst: 100_000, every_seconds: 0.01 },
 } as const satisfies Readonly<Record<string, Budget>>;
 
+/** Budgets as a statement takes from them: hashes of their keys, what they hold, and when one more runs out. */
+export type BudgetTakes = { readonly hashes: Buffer[]; readonly bursts: number[]; readonly everyUs: number[] };
+
 export type LimitName = keyof typeof usualLimits;
 
 /** Those that an application sets otherwise. */

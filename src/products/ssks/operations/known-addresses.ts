@@ -1,15 +1,9 @@
 import type { Tx } from "../../../platform/db/tx.ts";
-import { isAppError } from "../../../platform/errors/errors.ts";
 import { addressPrefix } from "../../../platform/limits/limit-keys.ts";
-import {
-  deleteSpareAddresses,
-  findKnownAddress,
-  insertKnownAddress,
-  type KnownName,
-} from "../store/known-addresses.ts";
-import type { SlotName } from "../store/slots.ts";
+import { deleteSpareAddresses, insertKnownAddress, type KnownName } from "../store/known-addresses.ts";
+import { findSlot, type SlotName, type SlotRow } from "../store/slots.ts";
 import type { FrontCall } from "./acts.ts";
-import { takeBudgets, type Counted, type Taken } from "./budgets.ts";
+import { refuseWait, takesOfBudgets, type Counted } from "./budgets.ts";
 
 /** Of how many addresses it is remembered that a slot was got back from there. */
 const MAX_KNOWN_ADDRESSES = 20;
@@ -35,27 +29,36 @@ export async function rememberAddress(tx: Tx, tenantId: string, name: KnownName,
   ]);
 }
 
-/**
- * Takes what a search costs. Strangers fill the budget of a user; whoever has got back this very slot from this very address
- * goes on. That helps nobody to guess: it is asked only once the narrower budgets were taken, of a wrong secret as well, and a
- * secret that was not right here before is never known.
- */
-export async function takeSearch(front: FrontCall, name: KnownName): Promise<Taken> {
-  const { app, call } = front;
-  const { db } = call.services;
+/** What a search in vain takes from. */
+export function searchCosts({ call }: FrontCall, userId: string): { narrow: Counted[]; all: Counted[] } {
   const address = addressPrefix(call.remoteAddress);
-  const narrow: readonly Counted[] = [
-    { limit: "searches_per_user_and_address", whom: [name.userId, address] },
+  const narrow: Counted[] = [
+    { limit: "searches_per_user_and_address", whom: [userId, address] },
     { limit: "searches_per_address", whom: [address] },
     { limit: "searches_per_app", whom: [] },
   ];
-  try {
-    return await takeBudgets(db, app, [...narrow, { limit: "searches_per_user", whom: [name.userId] }]);
-  } catch (error) {
-    if (!isAppError(error, "ssks", "throttled")) throw error;
-    const taken = await takeBudgets(db, app, narrow);
-    const known = await db.tenant(app.tenant_id, (tx) => findKnownAddress(tx, app.tenant_id, name));
-    if (known === null) throw error;
-    return taken;
-  }
+  return { narrow, all: [...narrow, { limit: "searches_per_user", whom: [userId] }] };
+}
+
+/**
+ * Looks for a slot within the budgets; throws `throttled` beyond them, whatever was found. Of looks at once those beyond the
+ * budget are told nothing, because each takes what it costs while it looks. Strangers fill the budget of a user; whoever has got
+ * back this very slot from this very address goes on. That helps nobody to guess: the narrower budgets are taken from then, too,
+ * and a secret that was not right here before is never known.
+ */
+export async function lookForSlot(front: FrontCall, name: KnownName): Promise<SlotRow> {
+  const { app, call } = front;
+  const { narrow, all } = searchCosts(front, name.userId);
+  const look = (counted: readonly Counted[], mustBeKnown: boolean): Promise<SlotRow> => {
+    const cost = { ...takesOfBudgets(app, counted), mustBeKnown };
+    return call.services.db.tenant(app.tenant_id, (tx) => findSlot(tx, app.tenant_id, name, cost), {
+      isCommitAhead: true,
+    });
+  };
+  const first = await look(all, false);
+  if (first.wait_us === 0) return first;
+  const second = await look(narrow, true);
+  refuseWait(second.wait_us);
+  if (second.seen_at === null) refuseWait(first.wait_us);
+  return second;
 }

@@ -4,12 +4,12 @@ import { addressPrefix } from "../../../platform/limits/limit-keys.ts";
 import { MAX_TRIES, SESSION_MS } from "../challenge.ts";
 import { refusedField, ssksError } from "../errors.ts";
 import type { ChallengeValidateRequest } from "../schema.ts";
-import { deleteSession, updateAuthenticated, updateTries, type SessionRow } from "../store/sessions.ts";
+import { deleteSession, findProof, updateAuthenticated, updateTries, type SessionRow } from "../store/sessions.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { noteFront, refuseFront, type FrontCall } from "./acts.ts";
-import { takeBudgets } from "./budgets.ts";
+import { refuseWait, takeBudgets, takesOfBudgets, type Counted } from "./budgets.ts";
 import { challengeMac } from "./challenges.ts";
-import { isFactorOf, refuseUnknownSession, sessionMac, sessionOf } from "./sessions.ts";
+import { isFactorOf, namedFactorMac, refuseUnknownSession, sessionMac, sessionOf } from "./sessions.ts";
 
 const OPERATION = "validateChallenge";
 
@@ -24,25 +24,58 @@ export async function validateChallenge(
 ): Promise<{ new_id: string }> {
   const { app, call } = front;
   const { db } = call.services;
-  const taken = await takeBudgets(db, app, [
-    { limit: "challenges_per_address", whom: [addressPrefix(call.remoteAddress)] },
-    { limit: "challenges_per_app", whom: [] },
-  ]);
+  const isRight = await countProof(front, sessionId, request);
   if ((request.auth_factor ?? request.email ?? null) === null) {
     const act = { operation: OPERATION, userId: null, reason: "validation_failed" };
     return refuseFront(front, act, refusedField("auth_factor", "is required"));
   }
   const newId = uuid();
-  const verdict = await db.tenant(app.tenant_id, async (tx) => {
+  const trying = db.tenant(app.tenant_id, async (tx) => {
     const session = await sessionOf(tx, front, sessionId);
     return session === null
       ? "unknown"
       : tryChallenge(tx, front, session, { sessionId: sessionId ?? "", newId, request });
   });
+  const [outcome] = await Promise.allSettled([trying]);
+  // Somebody else was first with what was right a moment ago, or the factor's budget says no: then it costs what others do.
+  if (isRight && !(outcome.status === "fulfilled" && outcome.value === "right")) {
+    await takeBudgets(db, app, costsOf(front));
+  }
+  const verdict = await trying;
   if (verdict === "unknown") return refuseUnknownSession(front, OPERATION);
   if (verdict === "wrong") throw ssksError("challenge_wrong", "The challenge or the factor is wrong.");
-  await taken.giveBackAfter(call.log);
   return { new_id: newId };
+}
+
+/** What a wrong try takes from, besides the budget of its factor. */
+function costsOf({ call }: FrontCall): Counted[] {
+  return [
+    { limit: "challenges_per_address", whom: [addressPrefix(call.remoteAddress)] },
+    { limit: "challenges_per_app", whom: [] },
+  ];
+}
+
+/** Counts a try that is not right. Throws `throttled` beyond the budgets, whether it was or not. */
+async function countProof(
+  front: FrontCall,
+  sessionId: string | undefined,
+  request: ChallengeValidateRequest,
+): Promise<boolean> {
+  const { app, call } = front;
+  const { keyring, db } = call.services;
+  const proof = {
+    appId: app.id,
+    sessionMac: sessionMac(keyring, app, sessionId ?? ""),
+    challengeMac: challengeMac(keyring, sessionId ?? "", request.challenge),
+    factorMac: namedFactorMac(front, request),
+    now: call.now,
+  };
+  const cost = takesOfBudgets(app, costsOf(front));
+  const found = await db.tenant(app.tenant_id, (tx) => findProof(tx, app.tenant_id, proof, cost), {
+    isCommitAhead: true,
+  });
+  refuseWait(found.wait_us);
+  return found.is_right;
 }
 
 type Try = { readonly sessionId: string; readonly newId: string; readonly request: ChallengeValidateRequest };
@@ -58,28 +91,30 @@ async function tryChallenge(
   const { keyring } = call.services;
   const { tenant_id: tenantId } = app;
   const { user_ref: userRef, user_id: userId } = session;
-  const taken = await takeBudgets(tx, app, [
-    { limit: "challenges_per_factor", whom: [session.factor_mac.toString("hex")] },
-  ]);
   const mac = challengeMac(keyring, sessionId, request.challenge);
   // Compared also where there is no challenge, so that the time tells nothing.
   const isRight =
     timingSafeEqual(mac, session.challenge_mac ?? Buffer.alloc(mac.length)) && session.challenge_mac !== null;
-  if (isRight && isFactorOf(front, session, request)) {
+  const isProof = isRight && isFactorOf(front, session, request);
+  const factor: Counted = { limit: "challenges_per_factor", whom: [session.factor_mac.toString("hex")] };
+  // Where the budget refuses, all of this is taken back.
+  const take = takeBudgets(tx, app, [factor], { isFree: isProof });
+  if (isProof) {
     const to = {
       sessionMac: sessionMac(keyring, app, newId),
       now: call.now,
       expiresAt: new Date(call.now.getTime() + SESSION_MS),
     };
     await Promise.all([
+      take,
       updateAuthenticated(tx, tenantId, userRef, to),
-      taken.giveBack(),
       noteFront(tx, front, { operation: OPERATION, userId }),
     ]);
     return "right";
   }
   const tries = session.tries + 1;
   await Promise.all([
+    take,
     tries >= MAX_TRIES ? deleteSession(tx, tenantId, userRef) : updateTries(tx, tenantId, userRef, tries),
     noteFront(tx, front, { operation: OPERATION, userId, outcome: "denied", details: { tries } }),
   ]);

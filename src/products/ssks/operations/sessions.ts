@@ -42,15 +42,26 @@ export async function refuseUnknownSession(front: FrontCall, operation: string):
 
 /** Whether the factor that a request names, if it names one, is that of the session. */
 export function isFactorOf(front: FrontCall, session: SessionRow, given: GivenFactors): boolean {
-  const named = [given.auth_factor, given.email === null || given.email === undefined ? null : mailFactor(given.email)];
-  return named.every((one) => one === null || one === undefined || isSame(front, session, one));
+  return macsOf(front, given).every((mac) => mac !== null && mac.equals(session.factor_mac));
+}
+
+/** What is kept of the one factor that a request names; null where it names none, or two. */
+export function namedFactorMac(front: FrontCall, given: GivenFactors): Buffer | null {
+  const [mac = null, ...others] = macsOf(front, given);
+  return others.every((other) => other !== null && mac !== null && other.equals(mac)) ? mac : null;
+}
+
+function macsOf(front: FrontCall, { auth_factor: factor, email }: GivenFactors): (Buffer | null)[] {
+  const named = [factor, email === null || email === undefined ? null : mailFactor(email)];
+  return named.flatMap((one) => (one === null || one === undefined ? [] : [macOf(front, one)]));
 }
 
 function mailFactor(value: string): { type: FactorType; value: string } {
   return { type: "EM", value };
 }
 
-function isSame({ app, call }: FrontCall, session: SessionRow, given: { type: FactorType; value: string }): boolean {
+/** Null for what is no factor. */
+function macOf({ app, call }: FrontCall, given: { type: FactorType; value: string }): Buffer | null {
   const factor = readFactor(given.type, given.value);
-  return factor !== null && factorMac(call.services.keyring, app, factor).equals(session.factor_mac);
+  return factor === null ? null : factorMac(call.services.keyring, app, factor);
 }

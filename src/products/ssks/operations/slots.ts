@@ -1,12 +1,13 @@
+import type { Tx } from "../../../platform/db/tx.ts";
 import { uuid } from "../../../platform/ids/ids.ts";
 import { addressPrefix } from "../../../platform/limits/limit-keys.ts";
 import { refusedField, ssksError } from "../errors.ts";
 import type { SlotPushRequest, SlotSearchRequest } from "../schema.ts";
-import { findSlot, insertSlot, lockSlots, type SlotName } from "../store/slots.ts";
+import { insertSlot, lockSlots, type SlotName } from "../store/slots.ts";
 import { whileItLives } from "./app-lookup.ts";
 import { noteFront, refuseFront, type Act, type FrontCall } from "./acts.ts";
 import { takeBudgets } from "./budgets.ts";
-import { isNews, knownNameOf, rememberAddress, takeSearch } from "./known-addresses.ts";
+import { isNews, knownNameOf, lookForSlot, rememberAddress, searchCosts } from "./known-addresses.ts";
 import { openRecord, sealRecord } from "./records.ts";
 
 /** Stores a slot of a user in place of the one under this secret. Whoever knows the application may: nobody is asked who. */
@@ -44,23 +45,22 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
 export async function searchSlot(front: FrontCall, request: SlotSearchRequest): Promise<{ data_b64: string }> {
   const { app, keys, call } = front;
   const { user_id: userId } = request;
+  if (request.app_id.toLowerCase() !== app.id) {
+    await takeBudgets(call.services.db, app, searchCosts(front, userId).all);
+    return refuseOtherApp(front, { operation: "searchSlot", userId });
+  }
   const name = knownNameOf(front, nameOf(front, request));
-  // Taken before the look: of guesses made at once, those beyond the budget are not looked at.
-  const taken = await takeSearch(front, name);
-  if (request.app_id.toLowerCase() !== app.id) return refuseOtherApp(front, { operation: "searchSlot", userId });
-  const row = await call.services.db.tenant(app.tenant_id, async (tx) => {
-    const found = await findSlot(tx, app.tenant_id, name);
-    const isFound = found !== null && found.wrapped_key !== null;
-    await Promise.all([
-      isFound && isNews(found.seen_at, call.now) ? rememberAddress(tx, app.tenant_id, name, call.now) : null,
+  const row = await lookForSlot(front, name);
+  const { wrapped_key: wrappedKey, sealed_data: sealedData } = row;
+  const isFound = wrappedKey !== null && sealedData !== null;
+  const work = (tx: Tx): Promise<unknown> =>
+    Promise.all([
+      isFound && isNews(row.seen_at, call.now) ? rememberAddress(tx, app.tenant_id, name, call.now) : null,
       noteFront(tx, front, { operation: "searchSlot", userId, outcome: isFound ? "success" : "denied" }),
     ]);
-    return found;
-  });
-  if (row === null) throw ssksError("password_user_not_found", "Nothing is stored for this user.");
-  const { wrapped_key: wrappedKey, sealed_data: sealedData } = row;
-  if (wrappedKey === null || sealedData === null) throw ssksError("password_wrong", "Nothing is stored under this.");
-  await taken.giveBackAfter(call.log);
+  await call.services.db.tenant(app.tenant_id, work, { isCommitAhead: true });
+  if (!row.has_slots) throw ssksError("password_user_not_found", "Nothing is stored for this user.");
+  if (!isFound) throw ssksError("password_wrong", "Nothing is stored under this.");
   return { data_b64: openRecord(keys, { wrappedKey, sealedData }, contextOf(name)) };
 }
 

@@ -5,13 +5,6 @@ import type { SlotName } from "./slots.ts";
 /** An address, by its keyed hash, from which a slot was got back. */
 export type KnownName = SlotName & { readonly addressMac: Buffer };
 
-export async function findKnownAddress(tx: Tx, tenantId: string, name: KnownName): Promise<{ seen_at: Date } | null> {
-  return tx.one(sql<{ seen_at: Date }>`
-    select seen_at from ssks.known_addresses
-     where tenant_id = ${tenantId} and app_id = ${name.appId} and user_id = ${name.userId}
-       and secret_mac = ${name.secretMac} and address_mac = ${name.addressMac}`);
-}
-
 /** One that is known already was seen now. Zero rows: the slot was deleted meanwhile. */
 export async function insertKnownAddress(tx: Tx, tenantId: string, row: KnownName & { now: Date }): Promise<number> {
   return tx.run(sql`

@@ -1,6 +1,7 @@
 import { sql } from "../../../platform/db/sql.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import type { FactorType } from "../factor.ts";
+import type { BudgetTakes } from "../limits.ts";
 import type { Pair } from "./users.ts";
 
 export type NewSession = Pair & {
@@ -91,6 +92,42 @@ export async function lockSession(
       join ssks.sessions s on s.tenant_id = ${tenantId} and s.user_ref = pair.id
      where s.session_mac = ${of.sessionMac} and s.expires_at > ${of.now}
        for update of s`);
+}
+
+/** A challenge and a factor that somebody shows for a session, by their keyed hashes. */
+export type Proof = {
+  readonly appId: string;
+  readonly sessionMac: Buffer;
+  readonly challengeMac: Buffer;
+  /** Null where none is named, or not the same one twice. */
+  readonly factorMac: Buffer | null;
+  readonly now: Date;
+};
+
+/**
+ * Looks whether a proof is right, which is free; else it takes from the buckets, in the same statement. `wait_us` is 0, or the
+ * microseconds until they have room: then nobody may be told whether it was.
+ */
+export async function findProof(
+  tx: Tx,
+  tenantId: string,
+  of: Proof,
+  cost: BudgetTakes,
+): Promise<{ is_right: boolean; wait_us: number }> {
+  const row = await tx.one(sql<{ is_right: boolean; wait_us: number }>`
+    select proof.is_right,
+           platform.take_from_buckets(
+             ${cost.hashes}::bytea[], ${cost.bursts}::integer[], ${cost.everyUs}::bigint[], proof.is_right, true
+           )::float8 as wait_us
+      from (select exists (
+              select from ssks.sessions s
+                join ssks.users u on u.tenant_id = s.tenant_id and u.id = s.user_ref
+               where s.tenant_id = ${tenantId} and s.session_mac = ${of.sessionMac} and s.expires_at > ${of.now}
+                 and s.challenge_mac = ${of.challengeMac} and u.app_id = ${of.appId}
+                 and u.factor_mac = ${of.factorMac}::bytea
+            ) as is_right) as proof`);
+  if (row === null) throw new Error("a look at a proof answered nothing");
+  return row;
 }
 
 /** Whether the session that was opened for this user then still waits for its challenge. */

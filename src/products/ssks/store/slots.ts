@@ -1,5 +1,6 @@
 import { sql } from "../../../platform/db/sql.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
+import type { BudgetTakes } from "../limits.ts";
 import type { SealedData } from "./users.ts";
 
 /** A slot of a user, by the keyed hash of its secret. */
@@ -31,31 +32,44 @@ export async function insertSlot(
   return stored?.id ?? null;
 }
 
-/**
- * `wrapped_key` is null where the user has slots, but not this one; `seen_at`, where it was not got back from this address.
- * Null: the user has none.
- */
+/** What a look found. `wrapped_key` is null where it is not this slot that the user has; `seen_at`, where this address is new to it. */
 export type SlotRow = {
+  /** 0, or the microseconds until the buckets have room: then nobody may be told of the rest. */
+  readonly wait_us: number;
+  readonly has_slots: boolean;
   readonly wrapped_key: Buffer | null;
   readonly sealed_data: Buffer | null;
   readonly seen_at: Date | null;
 };
 
+/**
+ * Looks for a slot and takes what that costs in one statement: a slot that is there is free, a miss takes from the buckets.
+ * With `mustBeKnown` it is free only where it was got back from this address before.
+ */
 export async function findSlot(
   tx: Tx,
   tenantId: string,
   name: SlotName & { readonly addressMac: Buffer },
-): Promise<SlotRow | null> {
-  return tx.one(sql<SlotRow>`
-    select slot.wrapped_key, slot.sealed_data, known.seen_at
-      from (select from ssks.slots
-             where tenant_id = ${tenantId} and app_id = ${name.appId} and user_id = ${name.userId} limit 1) as any_slot
+  cost: BudgetTakes & { readonly mustBeKnown: boolean },
+): Promise<SlotRow> {
+  const row = await tx.one(sql<SlotRow>`
+    select platform.take_from_buckets(
+             ${cost.hashes}::bytea[], ${cost.bursts}::integer[], ${cost.everyUs}::bigint[],
+             slot.id is not null and (known.seen_at is not null or not ${cost.mustBeKnown}::boolean), true
+           )::float8 as wait_us,
+           any_slot.is_there is not null as has_slots, slot.wrapped_key, slot.sealed_data, known.seen_at
+      from (select true) as look
+      left join (select true as is_there from ssks.slots
+                  where tenant_id = ${tenantId} and app_id = ${name.appId} and user_id = ${name.userId} limit 1) as any_slot
+        on true
       left join ssks.slots slot
         on slot.tenant_id = ${tenantId} and slot.app_id = ${name.appId} and slot.user_id = ${name.userId}
        and slot.secret_mac = ${name.secretMac}
       left join ssks.known_addresses known
         on known.tenant_id = slot.tenant_id and known.app_id = slot.app_id and known.user_id = slot.user_id
        and known.secret_mac = slot.secret_mac and known.address_mac = ${name.addressMac}`);
+  if (row === null) throw new Error("a look for a slot answered nothing");
+  return row;
 }
 
 export async function countSlots(tx: Tx, tenantId: string, appId: string, userId: string): Promise<number> {
