@@ -78,7 +78,7 @@ export function openDatabase(database: TestDatabase, connections = 10): Database
  */
 export async function startTestCluster(
   folder: string,
-  options: { readonly isSynced: boolean } = { isSynced: true },
+  { isSynced = true }: { readonly isSynced?: boolean } = {},
 ): Promise<{ superUrl: string; stop(): Promise<void> }> {
   await chmod(folder, 0o755);
   const server = await startEmbedded({
@@ -86,7 +86,7 @@ export async function startTestCluster(
     directory: null,
     connections: 400,
     log: testLog,
-    settings: ["shared_buffers=128MB", ...(options.isSynced ? [] : ["fsync=off"])],
+    settings: ["shared_buffers=128MB", ...(isSynced ? [] : ["fsync=off"])],
   });
   return { superUrl: server.superUrl, stop: () => server.stop() };
 }
