@@ -59,7 +59,10 @@ describe("challenges that wait because the mail server is away", () => {
     const mailbox = await openMailbox(null, port);
     t.after(() => mailbox.close());
     await rows("update graphile_worker._private_jobs set run_at = now() where payload->>'id' like 'ntf_%'");
-    await until("nothing waits", async () => Object.keys(await states()).every((state) => state !== "waiting"));
+    await until("all is over", async () => {
+      const { waiting: waits, sending } = await states();
+      return waits === undefined && sending === undefined;
+    });
     assert.deepEqual([await states(), await contents()], [{ sent: 2, withdrawn: 3 }, 0]);
     const seen = mailbox.mails.map(({ to }) => to).toSorted();
     assert.deepEqual(seen, [replaced, waiting].map(({ auth_factor: { value } }) => value).toSorted());
