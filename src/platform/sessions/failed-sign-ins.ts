@@ -1,10 +1,11 @@
 import { recordAudit, type AuditEntry } from "../audit/audit.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Database } from "../db/tx.ts";
-import { SERVER_TENANT, TenantShreddedError, type Keyring } from "../keys/keyring.ts";
+import { TenantShreddedError, SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import { networkOf } from "../limits/network.ts";
 import type { Log } from "../log/log.ts";
-import { listPlaces } from "../members/store/members.ts";
+import { listSolePlaces } from "../members/store/members.ts";
+import { createSignInCounts, MAX_UNRESOLVED, placed, type Counted, type SignInCounts } from "./sign-in-counts.ts";
 
 /** Somebody who showed a wrong password or code, or an address that nobody has. */
 export type FailedSignIn = {
@@ -31,14 +32,16 @@ export type HeldBack = Pick<FailedSignIn, "action" | "remoteAddress" | "at"> & {
 
 /**
  * Puts failed sign-ins on record so that a flood writes little: of each minute the first of an account from a network
- * leaves a row before it is answered, and all others together one row, with their number, once the minute is over. Owns the
- * counts of the running minute; a crash loses them, and no first row.
+ * leaves a row before it is answered, and all others are counted, one row for each member and network, and one for each
+ * network of those at accounts that do not exist, once the minute is over. Owns the counts of the running minute; a crash
+ * loses them, and no first row.
  */
 export type FailedSignIns = {
+  /** Rejects when the row cannot be written, or when one that is being written at this moment cannot. */
   note(failed: FailedSignIn): Promise<void>;
-  /** Only counts; the account is looked for once the minute is over. */
+  /** Only counts; the account is looked for in the background. */
   noteHeldBack(heldBack: HeldBack): void;
-  /** Writes what was counted in minutes that are over; what cannot be written is kept for the next time. */
+  /** Looks for accounts, and writes what was counted in minutes that are over; what cannot be done is kept for the next time. */
   flush(): Promise<void>;
   /** Writes what was counted in any minute. */
   stop(): Promise<void>;
@@ -49,38 +52,33 @@ const MINUTE_MS = 60_000;
 /** Accounts of one minute with a row of their own: from one network, and from all. */
 export const FIRSTS_A_NETWORK = 10;
 export const FIRSTS_A_MINUTE = 200;
-/**
- * Members and networks told apart in the counts of one minute; beyond them each organisation has one count. Of addresses that are
- * held back as many more; beyond them the server's log has one count.
- */
-export const MAX_COUNTS_A_MINUTE = 200;
 /** Minutes that are kept while no row can be written. */
-const MAX_MINUTES = 60;
-const OTHERS = "others";
+export const MAX_MINUTES = 60;
 const HELD_BACK = "rate_limited";
-
-type Sum = { readonly network: string; readonly tries: number; readonly firstAt: Date; readonly lastAt: Date };
-type Counted = Sum & Pick<FailedSignIn, "action" | "reason" | "tenantId" | "memberId">;
-type CountedHeldBack = Sum & {
-  readonly action: string;
-  readonly addressHash: Buffer;
-  readonly tenantId: string | null;
-};
 
 type Minute = {
   readonly firsts: Set<string>;
   readonly firstsOf: Map<string, number>;
-  counts: Map<string, Counted>;
-  heldBack: Map<string, CountedHeldBack>;
+  /** First rows that are on their way. */
+  readonly writing: Set<Promise<void>>;
+  readonly counts: SignInCounts;
 };
 type Tools = { readonly db: Database; readonly keyring: Keyring; readonly clock: Clock; readonly log: Log };
+/** `at` makes the minute where there is none. */
+type Minutes = { readonly all: ReadonlyMap<number, Minute>; at(start: number): Minute; forget(start: number): void };
 
 export function createFailedSignIns(tools: Tools): FailedSignIns {
-  const minutes = new Map<number, Minute>();
-  let flushing: Promise<void> = Promise.resolve();
+  const minutes = createMinutes(tools.log);
+  let resolving: Promise<void> = Promise.resolve();
+  let writing: Promise<void> = Promise.resolve();
+  const resolve = (): Promise<void> => {
+    resolving = resolving.then(() => resolveMinutes(tools, minutes));
+    return resolving;
+  };
   const flushBefore = (end: number): Promise<void> => {
-    flushing = flushing.then(() => flushMinutes(tools, minutes, end));
-    return flushing;
+    const resolved = resolve();
+    writing = writing.then(() => resolved).then(() => writeMinutes(tools, minutes, end));
+    return writing;
   };
   const startOf = (at: Date): number => Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS;
   const flush = (): Promise<void> => flushBefore(startOf(tools.clock.now()));
@@ -88,23 +86,22 @@ export function createFailedSignIns(tools: Tools): FailedSignIns {
   timer.unref();
   return {
     async note(failed) {
-      const minute = minuteAt(minutes, startOf(failed.at));
+      const minute = minutes.at(startOf(failed.at));
       const network = networkOf(failed.remoteAddress);
-      const first = `${failed.action} ${network} ${failed.account}`;
-      if (!takeFirst(minute, network, first)) {
-        add(minute, countedOf(failed, network));
+      const first = { network, key: `${failed.action} ${network} ${failed.account}` };
+      if (takeFirst(minute, first)) {
+        await writeFirst(minute, first, recordFirst(tools.db, failed));
         return;
       }
-      await recordFirst(tools.db, failed).catch((error: unknown) => {
-        minute.firsts.delete(first);
-        throw error;
-      });
+      await Promise.all(minute.writing);
+      const { action, reason, tenantId, memberId, at } = failed;
+      minutes.at(startOf(at)).counts.add({ action, reason, tenantId, memberId, ...oneOf(network, at) });
     },
     noteHeldBack({ action, account, remoteAddress, at }) {
-      const minute = minuteAt(minutes, startOf(at));
-      const one = { action, ...oneOf(networkOf(remoteAddress), at) };
-      if ("memberId" in account) add(minute, { ...one, ...account, reason: HELD_BACK });
-      else addHeldBack(minute, { ...one, ...account });
+      const { counts } = minutes.at(startOf(at));
+      const one = { action, reason: HELD_BACK, ...oneOf(networkOf(remoteAddress), at) };
+      if ("memberId" in account) counts.add({ ...one, tenantId: account.tenantId, memberId: account.memberId });
+      else if (counts.addUnresolved({ ...one, ...account }) === MAX_UNRESOLVED / 2) void resolve();
     },
     flush,
     stop() {
@@ -114,60 +111,62 @@ export function createFailedSignIns(tools: Tools): FailedSignIns {
   };
 }
 
-function minuteAt(minutes: Map<number, Minute>, start: number): Minute {
-  const found = minutes.get(start);
-  if (found !== undefined) return found;
-  const oldest = minutes.keys().next().value;
-  if (minutes.size >= MAX_MINUTES && oldest !== undefined) minutes.delete(oldest);
-  const made: Minute = { firsts: new Set(), firstsOf: new Map(), counts: new Map(), heldBack: new Map() };
-  minutes.set(start, made);
-  return made;
+function createMinutes(log: Log): Minutes {
+  const all = new Map<number, Minute>();
+  return {
+    all,
+    at(start) {
+      const found = all.get(start);
+      if (found !== undefined) return found;
+      const [oldest] = all;
+      if (all.size >= MAX_MINUTES && oldest !== undefined) {
+        const [at, { counts }] = oldest;
+        all.delete(at);
+        log.warn(
+          { minute: new Date(at).toISOString(), tries: counts.tries() },
+          "counts of failed sign-ins were given up",
+        );
+      }
+      const made: Minute = {
+        firsts: new Set(),
+        firstsOf: new Map(),
+        writing: new Set(),
+        counts: createSignInCounts(),
+      };
+      all.set(start, made);
+      return made;
+    },
+    forget: (start) => void all.delete(start),
+  };
 }
 
-/** Decided without waiting, and by the same rule whether the account exists: the time of an answer tells nothing of that. */
-function takeFirst({ firsts, firstsOf }: Minute, network: string, first: string): boolean {
+type First = { readonly network: string; readonly key: string };
+
+/** By the same rule whether the account exists: the time of an answer tells nothing of that. */
+function takeFirst({ firsts, firstsOf }: Minute, { network, key }: First): boolean {
   const ofNetwork = firstsOf.get(network) ?? 0;
-  if (firsts.has(first) || firsts.size >= FIRSTS_A_MINUTE || ofNetwork >= FIRSTS_A_NETWORK) return false;
-  firsts.add(first);
+  if (firsts.has(key) || firsts.size >= FIRSTS_A_MINUTE || ofNetwork >= FIRSTS_A_NETWORK) return false;
+  firsts.add(key);
   firstsOf.set(network, ofNetwork + 1);
   return true;
 }
 
-function countedOf({ action, reason, tenantId, memberId, at }: FailedSignIn, network: string): Counted {
-  return { action, reason, tenantId, memberId, ...oneOf(network, at) };
-}
-
-function oneOf(network: string, at: Date): Sum {
-  return { network, tries: 1, firstAt: at, lastAt: at };
-}
-
-function add({ counts }: Minute, counted: Counted): void {
-  const { action, reason, tenantId, memberId, network } = counted;
-  const own = `${action} ${reason} ${tenantId} ${memberId} ${network}`;
-  if (counts.has(own) || counts.size < MAX_COUNTS_A_MINUTE) addTo(counts, own, counted);
-  else addTo(counts, `${action} ${reason} ${tenantId} ${OTHERS}`, { ...counted, memberId: null, network: OTHERS });
-}
-
-function addHeldBack({ heldBack }: Minute, counted: CountedHeldBack): void {
-  const { action, addressHash, tenantId, network } = counted;
-  const own = `${action} ${addressHash.toString("hex")} ${tenantId} ${network}`;
-  if (heldBack.has(own) || heldBack.size < MAX_COUNTS_A_MINUTE) addTo(heldBack, own, counted);
-  else addTo(heldBack, `${action} ${OTHERS}`, { ...counted, addressHash: NOBODY, tenantId: null, network: OTHERS });
-}
-
-/** No account has this hash. */
-const NOBODY = Buffer.alloc(0);
-
-function addTo<T extends Sum>(counts: Map<string, T>, key: string, counted: T): void {
-  const earlier = counts.get(key);
-  if (earlier === undefined) {
-    counts.set(key, counted);
-    return;
+/** One that cannot be written uses up nothing. */
+async function writeFirst({ firsts, firstsOf, writing }: Minute, first: First, work: Promise<void>): Promise<void> {
+  writing.add(work);
+  try {
+    await work;
+  } catch (error) {
+    firsts.delete(first.key);
+    firstsOf.set(first.network, (firstsOf.get(first.network) ?? 1) - 1);
+    throw error;
+  } finally {
+    writing.delete(work);
   }
-  const tries = earlier.tries + counted.tries;
-  const firstAt = earlier.firstAt < counted.firstAt ? earlier.firstAt : counted.firstAt;
-  const lastAt = earlier.lastAt > counted.lastAt ? earlier.lastAt : counted.lastAt;
-  counts.set(key, { ...earlier, tries, firstAt, lastAt });
+}
+
+function oneOf(network: string, at: Date): Pick<Counted, "network" | "tries" | "firstAt" | "lastAt"> {
+  return { network, tries: 1, firstAt: at, lastAt: at };
 }
 
 async function recordFirst(db: Database, failed: FailedSignIn): Promise<void> {
@@ -176,33 +175,35 @@ async function recordFirst(db: Database, failed: FailedSignIn): Promise<void> {
   await db.tenant(tenantId, (tx) => recordAudit(tx, tenantId, entry));
 }
 
-async function flushMinutes(tools: Tools, minutes: Map<number, Minute>, end: number): Promise<void> {
-  for (const [start, minute] of minutes) {
-    if (start >= end) continue;
-    const { counts, heldBack } = minute;
-    minute.counts = new Map();
-    minute.heldBack = new Map();
-    const keep = (again: () => void) => (error: unknown) => {
-      tools.log.warn({ error }, "a count of failed sign-ins could not be written");
-      again();
-    };
-    for (const counted of counts.values()) {
-      await recordCount(tools, counted).catch(keep(() => add(minute, counted)));
+/** Turns tries at addresses into those of members, and of nobody, as the sign-in itself would find them. */
+async function resolveMinutes({ db, log }: Tools, minutes: Minutes): Promise<void> {
+  for (const [start, { counts }] of [...minutes.all]) {
+    const unresolved = counts.takeUnresolved();
+    if (unresolved.length === 0) continue;
+    try {
+      const places = await db.directory((tx) => listSolePlaces(tx, unresolved));
+      const byPlace = new Map(places.map((row) => [row.place, { tenantId: row.tenant_id, memberId: row.member_id }]));
+      // The minute may have been written meanwhile.
+      for (const [index, one] of unresolved.entries())
+        minutes.at(start).counts.add(placed(one, byPlace.get(index) ?? null));
+    } catch (error) {
+      log.warn({ error }, "accounts of failed sign-ins could not be looked for");
+      for (const one of unresolved) minutes.at(start).counts.addUnresolved(one);
     }
-    for (const counted of heldBack.values()) {
-      await recordHeldBack(tools, counted).catch(keep(() => addHeldBack(minute, counted)));
-    }
-    if (minute.counts.size === 0 && minute.heldBack.size === 0) minutes.delete(start);
   }
 }
 
-/** In the log of the one organisation where the account is, else in the server's, as the sign-in itself would find it. */
-async function recordHeldBack(tools: Tools, counted: CountedHeldBack): Promise<void> {
-  const { addressHash, tenantId, ...rest } = counted;
-  const places = await tools.db.directory((tx) => listPlaces(tx, addressHash, tenantId));
-  const place = places.length === 1 ? places[0] : undefined;
-  const whose = { tenantId: place?.tenant_id ?? SERVER_TENANT, memberId: place?.member_id ?? null };
-  await recordCount(tools, { ...rest, ...whose, reason: HELD_BACK });
+async function writeMinutes(tools: Tools, minutes: Minutes, end: number): Promise<void> {
+  for (const [start, { counts }] of [...minutes.all]) {
+    if (start >= end) continue;
+    for (const counted of counts.takeCounted()) {
+      await recordCount(tools, counted).catch((error: unknown) => {
+        tools.log.warn({ error }, "a count of failed sign-ins could not be written");
+        minutes.at(start).counts.add(counted);
+      });
+    }
+    if (counts.tries() === 0) minutes.forget(start);
+  }
 }
 
 async function recordCount({ db, keyring }: Tools, counted: Counted): Promise<void> {

@@ -17,6 +17,26 @@ export async function listPlaces(tx: Tx, addressHash: Buffer, tenantId: string |
      limit 1000`);
 }
 
+/**
+ * Of each that is asked for the one member whom its address belongs to, in the named or in any living organisation;
+ * `place` counts from 0. Those who belong to none or to several are left out.
+ */
+export async function listSolePlaces(
+  tx: Tx,
+  asked: readonly { readonly addressHash: Buffer; readonly tenantId: string | null }[],
+): Promise<(DirectoryPlace & { place: number })[]> {
+  return tx.many(sql<DirectoryPlace & { place: number }>`
+    select (q.place - 1)::int as place, min(d.tenant_id) as tenant_id, min(d.member_id) as member_id
+      from rows from (unnest(${asked.map((one) => one.addressHash)}::bytea[]), unnest(${asked.map((one) => one.tenantId)}::text[]))
+           with ordinality as q (address_hash, tenant_id, place)
+      join platform.member_directory d
+        on d.address_hash = q.address_hash and (q.tenant_id is null or d.tenant_id = q.tenant_id)
+      join platform.tenants t on t.id = d.tenant_id and t.deleted_at is null
+     group by q.place
+    having count(*) = 1
+     order by q.place`);
+}
+
 /** Zero rows: the address belongs to a member of this organisation already. */
 export async function insertPlace(
   tx: Tx,
