@@ -92,7 +92,7 @@ function invitePage(tools: PasswordTools): Route<OpenCall>[] {
       summary: "Page of an invitation",
       handle: (call, { params, query, headers }) =>
         shown(languageOf(headers, firstOf(query.lang)), async () => {
-          await noteLook(call, params.token, "invitation");
+          await noteLook(call, tools.throttle, { token: params.token, purpose: "invitation" });
           return show(call, params.token, { name: "", wrong: null });
         }),
     }),
@@ -126,7 +126,7 @@ function resetPage(tools: PasswordTools): Route<OpenCall>[] {
       summary: "Page to choose a new password",
       handle: (call, { params, query, headers }) =>
         shown(languageOf(headers, firstOf(query.lang)), async () => {
-          await noteLook(call, params.token, "reset");
+          await noteLook(call, tools.throttle, { token: params.token, purpose: "reset" });
           return { kind: "reset", wrong: null };
         }),
     }),
@@ -194,6 +194,9 @@ async function shown(locale: MemberLocale, draw: () => Promise<MemberPage>): Pro
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     if (error.row.status === 410 || error.row.status === 409) return renderMemberPage({ kind: "over" }, locale);
+    if (error.row.status === 429) {
+      return renderMemberPage({ kind: "limited", retryAfterSeconds: error.retryAfterSeconds ?? 1 }, locale);
+    }
     if (error.row.status === 503) return renderMemberPage({ kind: "busy" }, locale);
     throw error;
   }

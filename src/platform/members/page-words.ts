@@ -25,7 +25,9 @@ type Words = Readonly<
     | "passwordWrong"
     | "guessableWrong"
     | "busyTitle"
-    | "busyText",
+    | "busyText"
+    | "limitedTitle"
+    | "limitedText",
     string
   >
 >;
@@ -56,6 +58,8 @@ export const pageWords: Readonly<Record<MemberLocale, Words>> = {
       "This password is one of those that are tried first: many people use it, or it is little more than your address or the organisation’s name.",
     busyTitle: "Try again in a moment",
     busyText: "Too many people are signing in just now.",
+    limitedTitle: "Too many attempts",
+    limitedText: "Please wait before you try again. Minutes:",
   },
   fr: typesetWords({
     inviteTitle: "Accepter l’invitation",
@@ -82,5 +86,7 @@ export const pageWords: Readonly<Record<MemberLocale, Words>> = {
       "Ce mot de passe est de ceux que l’on essaie d’abord : beaucoup de gens s’en servent, ou il n’est guère plus que votre adresse ou le nom de l’organisation.",
     busyTitle: "Réessayez dans un instant",
     busyText: "Trop de personnes se connectent en ce moment.",
+    limitedTitle: "Trop de tentatives",
+    limitedText: "Veuillez patienter avant de réessayer. Minutes :",
   }),
 };

@@ -18,6 +18,7 @@ export type MemberPage =
       readonly wrong: WrongField | null;
     }
   | { readonly kind: "reset"; readonly wrong: WrongField | null }
+  | { readonly kind: "limited"; readonly retryAfterSeconds: number }
   | { readonly kind: "accepted" | "saved" | "over" | "refused" | "busy" };
 
 const STATUSES = { accepted: 200, saved: 200, over: 410, refused: 403, busy: 503 } as const;
@@ -26,7 +27,8 @@ export function renderMemberPage(page: MemberPage, locale: MemberLocale): RawAns
   const { status, title, main } = drawn(page, locale);
   const headed = html`<h1>${title}</h1>
     ${main}`;
-  return renderPage({ status, language: locale, title, main: headed, style: "/v1/platform/pages.css" });
+  const headers = page.kind === "limited" ? { "retry-after": String(page.retryAfterSeconds) } : {};
+  return renderPage({ status, language: locale, title, main: headed, style: "/v1/platform/pages.css", headers });
 }
 
 function drawn(page: MemberPage, locale: MemberLocale): { status: number; title: string; main: Html } {
@@ -52,6 +54,10 @@ function drawn(page: MemberPage, locale: MemberLocale): { status: number; title:
         <button>${words.save}</button>
       </form>`;
     return { status: page.wrong === null ? 200 : 422, title: words.resetTitle, main };
+  }
+  if (page.kind === "limited") {
+    const main = html`<p role="status">${words.limitedText} ${Math.ceil(page.retryAfterSeconds / 60)}</p>`;
+    return { status: 429, title: words.limitedTitle, main };
   }
   const { kind } = page;
   const main = html`<p role="status">${words[`${kind}Text`]}</p>`;

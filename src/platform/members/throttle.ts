@@ -25,6 +25,10 @@ export type Throttle = {
   secondStep(step: { readonly memberId: string; readonly version: number }): Promise<void>;
   /** One mail that somebody who is not known asks for. */
   mail(request: { accountHash: Buffer; remoteAddress: string }): Promise<void>;
+  /** One look at the page of a mailed link, whether it opens or not: each look at one that opens leaves a row. */
+  look(remoteAddress: string): Promise<void>;
+  /** One refresh token that renews nothing. */
+  strayToken(remoteAddress: string): Promise<void>;
 };
 
 export const SIGN_IN_LIMITS = {
@@ -39,6 +43,9 @@ export const SIGN_IN_LIMITS = {
   secondStepADay: { limit: 50, windowSeconds: 86_400 },
   mailAccount: { limit: 3, windowSeconds: 3_600 },
   mailAddress: { limit: 30, windowSeconds: 3_600 },
+  // Pages are looked at by many behind one address, and by the programs that check their mails.
+  look: { limit: 300, windowSeconds: 300 },
+  strayToken: { limit: 300, windowSeconds: 300 },
 } as const;
 
 export function createThrottle(options: { db: Database; clock: Clock; log: Log; keyring: Keyring }): Throttle {
@@ -84,5 +91,7 @@ export function createThrottle(options: { db: Database; clock: Clock; log: Log; 
         { key: address(remoteAddress, "member-mail"), ...SIGN_IN_LIMITS.mailAddress },
         { key: `account:member-mail:${accountHash.toString("hex")}`, ...SIGN_IN_LIMITS.mailAccount },
       ]),
+    look: (remoteAddress) => take([{ key: address(remoteAddress, "member-look"), ...SIGN_IN_LIMITS.look }]),
+    strayToken: (remoteAddress) => take([{ key: address(remoteAddress, "stray-token"), ...SIGN_IN_LIMITS.strayToken }]),
   };
 }

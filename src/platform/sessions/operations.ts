@@ -1,8 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { recordAudit, type AuditEntry } from "../audit/audit.ts";
 import type { Database, Tx } from "../db/tx.ts";
+import { platformError } from "../errors/platform-errors.ts";
 import { newId } from "../ids/ids.ts";
 import { TenantShreddedError, type Keyring, type TenantKeys } from "../keys/keyring.ts";
+import { takeFromWindow } from "../limits/sliding-window.ts";
 import { emailOf } from "../members/member.ts";
 import { sessionError } from "./errors.ts";
 import { isGenuine, parseRefreshToken, refreshTokenOf, type RefreshParts } from "./refresh-token.ts";
@@ -21,6 +23,8 @@ import {
 export const RETRY_MS = 10_000;
 export const IDLE_MS = 7 * 24 * 3600 * 1000;
 export const LIFE_MS = 30 * 24 * 3600 * 1000;
+/** Each renewal leaves a row, also one that is asked for again. Honest clients that race or lose answers need fewer. */
+export const RENEWALS_A_SESSION = { limit: 120, windowSeconds: 300 };
 const SEED_BYTES = 32;
 
 /** Who asks, and when. */
@@ -55,7 +59,8 @@ export async function startSession(
 /**
  * Spends a refresh token for its successor. The token that was spent last may be shown again within `RETRY_MS` by
  * the same client and gives the same successor, as long as that one is unspent. Any other spent token ends the
- * session. All failures look the same from outside.
+ * session. All failures look the same from outside. Throws `rate_limited` when the session was renewed too often;
+ * the token stays unspent.
  */
 export async function refreshSession(db: Database, token: string, context: RefreshContext): Promise<Refreshed> {
   const parts = parseRefreshToken(token);
@@ -116,9 +121,18 @@ async function spend(tx: Tx, context: Spending): Promise<Refreshed | null> {
       return null;
     }
   }
+  await takeRenewal(tx, sessionId);
   await noteRefresh(tx, before, context, { outcome: "success", details: { is_retry: !isSpent } });
   const refreshToken = refreshTokenOf(keyring, { tenantId, sessionId, generation: generation + 1 }, before.seed);
   return { tenantId, sessionId, memberId: before.member_id, refreshToken };
+}
+
+/** Only for a token that this server gave out: nobody uses up the renewals of somebody else's session. */
+async function takeRenewal(tx: Tx, sessionId: string): Promise<void> {
+  const outcome = await takeFromWindow(tx, { key: `session:renewal:${sessionId}`, ...RENEWALS_A_SESSION });
+  if (outcome.isAllowed) return;
+  const { retryAfterSeconds } = outcome;
+  throw platformError("rate_limited", "The session was renewed too often; try again later.", { retryAfterSeconds });
 }
 
 function isOver(row: SessionRow, now: Date): boolean {

@@ -7,7 +7,16 @@ import type { Database } from "../db/tx.ts";
 import { isAppError } from "../errors/errors.ts";
 import { createKeyring, SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
 import { createTenant } from "../tenants/operations.ts";
-import { IDLE_MS, LIFE_MS, refreshSession, RETRY_MS, startSession, type RefreshContext } from "./operations.ts";
+import { takeFromWindow } from "../limits/sliding-window.ts";
+import {
+  IDLE_MS,
+  LIFE_MS,
+  refreshSession,
+  RENEWALS_A_SESSION,
+  RETRY_MS,
+  startSession,
+  type RefreshContext,
+} from "./operations.ts";
 import { findSession } from "./store.ts";
 
 const START = new Date("2026-11-25T09:00:00Z");
@@ -148,6 +157,36 @@ describe("refresh tokens", () => {
       ({ refreshToken } = await refreshSession(one, refreshToken, from(later(atMs))));
     }
     await assert.rejects(refreshSession(one, refreshToken, from(later(LIFE_MS))), ended);
+  });
+
+  test("renew a session only so often: a spent one shown again and again leaves bounded rows, and its session lives", async () => {
+    const { refreshToken, sessionId } = await start();
+    const { limit, windowSeconds } = RENEWALS_A_SESSION;
+    assert.ok(limit > 64, "clients that race must all be answered");
+    const { refreshToken: next } = await refreshSession(one, refreshToken, from(START));
+    const key = `session:renewal:${sessionId}`;
+    await takeFromWindow(one, { key, limit, windowSeconds, cost: limit - 2 });
+    const renewals = async () =>
+      (
+        await one.tenant(tenantId, (tx) =>
+          tx.many(sql`select id from platform.audit_events
+                       where tenant_id = ${tenantId} and resource_id = ${sessionId} and outcome = 'success'`),
+        )
+      ).length;
+    await refreshSession(two, refreshToken, from(START));
+    assert.equal(await renewals(), 2);
+    for (const token of [refreshToken, next]) {
+      await assert.rejects(refreshSession(one, token, from(START)), (error: unknown) => {
+        return isAppError(error, "platform", "rate_limited") && (error.retryAfterSeconds ?? 0) > 0;
+      });
+    }
+    assert.equal(await renewals(), 2);
+    await one.tenant(tenantId, (tx) => tx.run(sql`delete from platform.rate_windows`));
+    await refreshSession(one, next, from(later(1)));
+    // Guesses use up nothing of it.
+    const guess = `${next.slice(0, -43)}${"A".repeat(43)}`;
+    await takeFromWindow(one, { key, limit, windowSeconds, cost: limit - 1 });
+    await assert.rejects(refreshSession(one, guess, from(later(2))), ended);
   });
 
   test("of two sign-ins have sessions of their own", async () => {

@@ -21,8 +21,8 @@ describe("counts of failed sign-ins", () => {
 
   function tried(memberId: string | null, network: string): void {
     const tenantId = memberId === null ? SERVER_TENANT : "ten_1";
-    const times = { firstAt: AT, lastAt: AT };
-    counts.add({ action: "platform.logIn", reason: "login_failed", tenantId, memberId, network, tries: 1, ...times });
+    const when = { firstAt: AT, lastAt: AT };
+    counts.add({ action: "platform.logIn", reason: "login_failed", tenantId, memberId, network, tries: 1, ...when });
   }
   function times(count: number, work: (index: number) => void): void {
     for (let index = 0; index < count; index++) work(index);

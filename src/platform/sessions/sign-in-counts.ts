@@ -39,12 +39,12 @@ export const MAX_UNRESOLVED = 10_000;
 export const OTHERS = "others";
 
 export function createSignInCounts(): SignInCounts {
-  let pairs = new Map<string, Counted>();
-  let members = new Map<string, Counted>();
-  let strangers = new Map<string, Counted>();
+  const pairs = new Map<string, Counted>();
+  const members = new Map<string, Counted>();
+  const strangers = new Map<string, Counted>();
   /** Beyond the bounds: of each organisation, and of accounts that do not exist. */
-  let rest = new Map<string, Counted>();
-  let unresolved = new Map<string, Unresolved>();
+  const rest = new Map<string, Counted>();
+  const unresolved = new Map<string, Unresolved>();
 
   function add(counted: Counted): void {
     const anywhere = { ...counted, network: OTHERS };
@@ -65,12 +65,12 @@ export function createSignInCounts(): SignInCounts {
     },
     takeUnresolved() {
       const taken = [...unresolved.values()];
-      unresolved = new Map();
+      unresolved.clear();
       return taken;
     },
     takeCounted() {
       const taken = [pairs, members, strangers, rest].flatMap((map) => [...map.values()]);
-      [pairs, members, strangers, rest] = [new Map(), new Map(), new Map(), new Map()];
+      for (const map of [pairs, members, strangers, rest]) map.clear();
       return taken;
     },
     tries() {

@@ -3,6 +3,8 @@ import { after, before, describe, test } from "node:test";
 import { testLog } from "../../../test/support/database.ts";
 import { look } from "../../../test/support/secufile-client.ts";
 import { AppError } from "../errors/errors.ts";
+import { limitKey } from "../limits/limit-keys.ts";
+import { takeFromWindow } from "../limits/sliding-window.ts";
 import { MAX_KNOWN_ADDRESSES } from "../members/known-address.ts";
 import { removeMember } from "../members/operations/members.ts";
 import { completeReset, mailReset, requestReset } from "../members/operations/passwords.ts";
@@ -14,7 +16,7 @@ import { createThrottle, SIGN_IN_LIMITS } from "../members/throttle.ts";
 import { createAccessTokens } from "./access-token.ts";
 import { createFailedSignIns, type FailedSignIns } from "./failed-sign-ins.ts";
 import { endSessions } from "./operations.ts";
-import { logIn, type SignInTools } from "./sign-in.ts";
+import { logIn, refresh, type SignInTools } from "./sign-in.ts";
 import { createSigningKeys } from "./signing-keys.ts";
 
 const { strangersToAccount, accountAtAddress } = SIGN_IN_LIMITS;
@@ -184,6 +186,19 @@ describe("signing in while strangers flood the account", () => {
       await assert.rejects(attempt(email, HOME, PASSWORD), (error: unknown) => !(error instanceof AppError));
     } finally {
       await look(url, "alter table platform.known_addresses_away rename to known_addresses");
+    }
+  });
+
+  test("refresh tokens that renew nothing are counted by address, and beyond the limit refused as such", async () => {
+    const [tools] = processes;
+    assert.ok(tools !== undefined);
+    const address = "203.0.113.200";
+    const key = limitKey({ kind: "address", address }, "stray-token");
+    const { limit, windowSeconds } = SIGN_IN_LIMITS.strayToken;
+    await takeFromWindow(world.dbs[0], { key, limit, windowSeconds, cost: limit - 1 });
+    for (const code of ["session_ended", "rate_limited"]) {
+      const asked = refresh(world.openCall(address), tools, { refresh_token: "noise", userAgent: "" });
+      await assert.rejects(asked, { code });
     }
   });
 });

@@ -133,7 +133,10 @@ export async function refresh(
   const { keyring, db } = call.services;
   const { now, remoteAddress } = call;
   const context = { keyring, now, remoteAddress, userAgent: request.userAgent };
-  const refreshed = await refreshSession(db, request.refresh_token, context);
+  const refreshed = await refreshSession(db, request.refresh_token, context).catch(async (error: unknown) => {
+    if (isAppError(error, "sessions", "session_ended")) await tools.throttle.strayToken(remoteAddress);
+    throw error;
+  });
   const { tenantId, sessionId } = refreshed;
   const found = await db.tenant(tenantId, async (tx) => {
     const row = await findSessionMember(tx, tenantId, sessionId);

@@ -30,6 +30,7 @@ import {
   type LinkRow,
 } from "../store/links.ts";
 import { insertMember, insertPlace, listPlaces } from "../store/members.ts";
+import type { Throttle } from "../throttle.ts";
 
 const INVITATION_MS = 7 * 24 * 3600 * 1000;
 
@@ -168,8 +169,17 @@ const LOOKS = {
   reset: { action: "platform.getResetPage", type: "member" },
 } as const;
 
-/** Puts on record that somebody looked at the page of a link that opens. Throws `link_not_valid` where it does not. */
-export async function noteLook(call: OpenCall, token: string, purpose: LinkPurpose): Promise<void> {
+/**
+ * Puts on record that somebody looked at the page of a link that opens. Throws `link_not_valid` where it does not, and
+ * `rate_limited` where that address looked too often.
+ */
+export async function noteLook(
+  call: OpenCall,
+  throttle: Pick<Throttle, "look">,
+  look: { readonly token: string; readonly purpose: LinkPurpose },
+): Promise<void> {
+  const { token, purpose } = look;
+  await throttle.look(call.remoteAddress);
   const { link } = await openLink(call, token, purpose);
   const { tenant_id: tenantId, subject_id: id } = link;
   const { action, type } = LOOKS[purpose];
