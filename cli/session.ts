@@ -27,6 +27,8 @@ const LOCK_PAUSE_MS = 50;
 const LOCK_WAIT_MS = 150_000;
 /** Longer than two requests may take: whoever held the lock so long is no more, on whatever machine it was. */
 const LOCK_STALE_MS = 130_000;
+/** Two tokens, ids and an address; the largest are 4,000 characters. */
+const MAX_SESSION_BYTES = 8_192;
 const SIGN_IN = "sign in: npx tabellion login <email>";
 
 /** Null where no folder is known for what belongs to the user. */
@@ -50,21 +52,45 @@ export async function readSession(environment: Surroundings["environment"]): Pro
   return session;
 }
 
-/** In place of the one before; all or nothing. */
-export async function keepSession(environment: Surroundings["environment"], session: Session): Promise<void> {
-  await underLock(environment, (file) => writeSession(file, session));
+/** Throws where no session could be kept, so that nobody signs in for nothing. */
+export async function checkKeeping(environment: Surroundings["environment"]): Promise<void> {
+  await underLock(environment, async (file) => {
+    const found = await stat(file).catch(() => null);
+    if (found?.isFile() === false) throw new CommandError(`${file} is no file, so no session can be kept in it`);
+    const fresh = `${file}.${process.pid}`;
+    try {
+      await writeAll(fresh, "x".repeat(MAX_SESSION_BYTES));
+    } catch (error) {
+      throw new CommandError(`${fresh} cannot be written, so no session can be kept`, { cause: error });
+    } finally {
+      await rm(fresh, { force: true });
+    }
+  });
+}
+
+/** In place of the one before, which is answered, or null where there was none that can be read; all or nothing. */
+export async function keepSession(environment: Surroundings["environment"], session: Session): Promise<Session | null> {
+  return underLock(environment, async (file) => {
+    const earlier = await readSession(environment).catch(() => null);
+    await writeSession(file, session);
+    return earlier;
+  });
 }
 
 async function writeSession(file: string, session: Session): Promise<void> {
   const fresh = `${file}.${process.pid}`;
-  const handle = await open(fresh, "w", 0o600);
+  await writeAll(fresh, `${JSON.stringify(session, null, 2)}\n`);
+  await rename(fresh, file);
+}
+
+async function writeAll(file: string, text: string): Promise<void> {
+  const handle = await open(file, "w", 0o600);
   try {
-    await handle.writeFile(`${JSON.stringify(session, null, 2)}\n`);
+    await handle.writeFile(text);
     await handle.sync();
   } finally {
     await handle.close();
   }
-  await rename(fresh, file);
 }
 
 export async function forgetSession(environment: Surroundings["environment"]): Promise<void> {
@@ -77,7 +103,7 @@ export async function asMember(surroundings: Surroundings, url?: string): Promis
   const session = await readSession(environment);
   const wanted = url ?? environment["TABELLION_URL"];
   if (session === null) throw new CommandError(`you are not signed in; ${SIGN_IN}`);
-  if (wanted !== undefined && originOf(wanted) !== originOf(session.url)) {
+  if (wanted !== undefined && !isSameServer(wanted, session.url)) {
     throw new CommandError(`you are signed in at ${session.url}, not at ${wanted}; ${SIGN_IN} --url ${wanted}`);
   }
   const fresh = isFresh(session) ? session : await refreshed(surroundings);
@@ -110,6 +136,25 @@ async function refreshed(surroundings: Surroundings): Promise<Session> {
     await writeSession(file, next);
     return next;
   });
+}
+
+/** Ends a session that is kept here no more. Done, too, where it had ended before. */
+export async function endAtServer(session: Session, surroundings: Surroundings): Promise<void> {
+  try {
+    const nobody = connect(session.url, null, surroundings);
+    const fresh = isFresh(session)
+      ? session
+      : sessionOf(await nobody.post("/v1/auth/refresh", { refresh_token: session.refreshToken }), session);
+    await nobody.as(fresh.accessToken).post("/v1/auth/logout", {});
+  } catch (error) {
+    if (!isOver(error)) throw error;
+  }
+}
+
+/** Whether the server said that the session has ended. */
+export function isOver(error: unknown): boolean {
+  const told = error instanceof CommandError && error.cause instanceof RefusedError ? error.cause : error;
+  return told instanceof RefusedError && ["session_ended", "unauthorized"].includes(told.code);
 }
 
 /** What the server answered to a sign-in or to a refresh token. */
@@ -155,7 +200,10 @@ export async function withProof<T>(
 async function underLock<T>(environment: Surroundings["environment"], work: (file: string) => Promise<T>): Promise<T> {
   const file = sessionFile(environment);
   if (file === null) throw new CommandError("set HOME or XDG_CONFIG_HOME: the session is kept below it");
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  const folder = dirname(file);
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw new CommandError(`${folder} cannot be made: the session is kept there`, { cause: error });
+  });
   const lock = `${file}.lock`;
   await takeLock(lock);
   try {
@@ -203,6 +251,10 @@ async function isStale(lock: string): Promise<boolean> {
 
 function isFresh({ accessUntil }: Session): boolean {
   return accessUntil - Date.now() > MARGIN_MS;
+}
+
+export function isSameServer(one: string, other: string): boolean {
+  return originOf(one) === originOf(other);
 }
 
 function originOf(url: string): string {

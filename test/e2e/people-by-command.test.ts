@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
@@ -89,6 +89,46 @@ describe("people who sign in by the command line", () => {
     await writeFile(file, "{}");
     await chmod(file, 0o600);
     await refused(["me"], /no session of ours/);
+  });
+
+  test("where no session could be kept nobody signs in: no folder, one that cannot be made, no file", async () => {
+    const alive = async (): Promise<string[]> => {
+      const text = "select id from platform.sessions where member_id = $1 and revoked_at is null order by id";
+      return (await look(server.database.superUrl, text, [owner.memberId])).map(({ id }) => String(id));
+    };
+    const earlier = await alive();
+    const plain = join(config, "plain");
+    await writeFile(plain, "");
+    await mkdir(join(config, "odd", "tabellion", "session.json"), { recursive: true });
+    for (const [env, wanted] of [
+      [{}, /set HOME or XDG_CONFIG_HOME/],
+      [{ XDG_CONFIG_HOME: plain }, /plain\/tabellion cannot be made/],
+      [{ XDG_CONFIG_HOME: join(config, "odd") }, /session\.json is no file/],
+    ] as const) {
+      const args = [BIN, "login", owner.email, "--url", server.origin];
+      const ended = await runProgram(process.execPath, args, { env, input: `${PASSWORD}\n` });
+      assert.deepEqual([ended.code, ended.stdout], [1, ""]);
+      assert.match(ended.stderr, wanted);
+    }
+    assert.deepEqual(await alive(), earlier);
+  });
+
+  test("a sign-in in place of another session ends that one at the server, fresh or not, of the same server alone", async () => {
+    const isAlive = async ({ session_id: id }: Json): Promise<boolean> => {
+      const text = "select 1 from platform.sessions where id = $1 and revoked_at is null";
+      return (await look(server.database.superUrl, text, [id])).length === 1;
+    };
+    const first = await login(owner);
+    const second = await login(owner);
+    await change({ accessUntil: 0 });
+    const third = await login(owner);
+    assert.deepEqual([await isAlive(first), await isAlive(second), await isAlive(third)], [false, false, true]);
+    await change({ url: "http://127.0.0.1:9" });
+    const fourth = await login(owner);
+    assert.deepEqual([await isAlive(third), await isAlive(fourth)], [true, true]);
+    await change({ accessUntil: 0, refreshToken: `tbr_${"0".repeat(26)}_${"0".repeat(26)}_1_${"A".repeat(43)}` });
+    const over = await run(["login", owner.email], `${PASSWORD}\n`);
+    assert.deepEqual([over.code, over.stderr.includes("warning")], [0, false], "one that is over needs no end");
   });
 
   test("a password comes from a file or standard input, and a code after it, never from the arguments", async () => {
@@ -241,6 +281,12 @@ describe("people who sign in by the command line", () => {
     const again = await clientOf(server.origin, "").post("/v1/auth/refresh", { refresh_token: refreshToken });
     expectedProblem(again, 401, "session_ended");
     await refused(["me"], /not signed in/);
+    await login(owner);
+    await change({ url: "http://127.0.0.1:9" });
+    const unreached = await run(["logout", "--json"]);
+    assert.deepEqual([unreached.code, JSON.parse(unreached.stdout).is_ended], [1, false]);
+    assert.match(unreached.stderr, /ses_\w+ is forgotten here and not ended at http:\/\/127\.0\.0\.1:9/);
+    await assert.rejects(stat(file));
     const { session_id: id } = await login(owner);
     const elsewhere = await signIn(server.origin, owner);
     expected(await elsewhere.call("DELETE", `/v1/auth/sessions/${id}`), 204);
