@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import { after, before, describe, test, type TestContext } from "node:test";
 import pg from "pg";
+import { linkIn, openMailbox, type Mailbox } from "../support/mailbox.ts";
+import { codeAt, demoTenant, newPerson, PASSWORD, signIn, tokenIn, type Person } from "../support/people.ts";
 import {
   clientOf,
   eventually,
@@ -14,6 +16,7 @@ import {
   type Client,
 } from "../support/secufile-client.ts";
 import { startTestServer } from "../support/server.ts";
+import { visitorOf } from "../support/sign-visitor.ts";
 import { makeTinyTablespace, type TinyTablespace } from "../support/tiny-tablespace.ts";
 
 const CONTENT = new Uint8Array(randomBytes(4096));
@@ -36,11 +39,15 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
   let acts: readonly Act[];
   /** Of these a proof needs no row of its own: only a log that cannot be read refuses it. */
   let readings: readonly Act[];
+  /** Of people whom nobody knows yet. Each but the last works once. */
+  let people: readonly Act[];
+  let mailbox: Mailbox;
   /** Bytes that no refused answer may hold. */
   let secrets: readonly Buffer[];
 
   before(async () => {
-    server = await startTestServer();
+    mailbox = await openMailbox();
+    server = await startTestServer(mailbox.env);
     client = clientOf(server.origin, server.apiKey);
     ({ superUrl } = server.database);
     const key = expected(await client.post("/kms/keys", { name: "k" }), 201);
@@ -77,12 +84,62 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
     ];
     // Each of them works before.
     for (const act of acts.slice(0, -1)) assert.ok((await act.run()).status < 300, act.what);
+    people = await peopleActs();
   });
-  after(() => server.remove());
+  after(async () => {
+    await server.remove();
+    await mailbox.close();
+  });
+
+  async function peopleActs(): Promise<Act[]> {
+    const signerPath = linkIn(await mailbox.mailTo("signer@example.com", 1));
+    assert.equal((await visitorOf(server.origin).send(signerPath, { act: "open" })).status, 200);
+    const tenantId = await demoTenant(superUrl);
+    const nobody = clientOf(server.origin, "");
+    const operator = clientOf(server.origin, server.operatorToken);
+    const reader = await newPerson(server, mailbox, { tenantId, role: "reader" });
+    const { refresh_token } = (await signIn(server.origin, reader)).tokens;
+    const email = "invited@example.org";
+    expected(await operator.post(`/v1/tenants/${tenantId}/invitations`, { email, role: "reader" }), 201);
+    const token = tokenIn((await mailbox.mailTo(email, 1)).text);
+    const accepted = { token, name: "A. Person", password: PASSWORD };
+    const { mfa_token, code } = await firstHalf(await newPerson(server, mailbox, { tenantId, role: "reader" }));
+    let count = 0;
+    // Nobody's: who has failed from here within the minute is only counted.
+    const nobodys = (): string => `nobody-${(count += 1)}@example.org`;
+    const login = { email: reader.email, tenant_id: tenantId };
+    const form = {
+      "content-type": "application/x-www-form-urlencoded",
+      origin: "null",
+      "sec-fetch-site": "same-origin",
+    };
+    const send = (fields: Readonly<Record<string, string>>) =>
+      nobody.call("POST", signerPath, { raw: Buffer.from(String(new URLSearchParams(fields))), headers: form });
+    return [
+      { what: "a sign-in", run: () => nobody.post("/v1/auth/login", { ...login, password: PASSWORD }) },
+      { what: "a second step", run: () => nobody.post("/v1/auth/login/totp", { mfa_token, code }) },
+      { what: "a renewal", run: () => nobody.post("/v1/auth/refresh", { refresh_token }) },
+      { what: "a question for a reset", run: () => nobody.post("/v1/auth/password-reset", { email: nobodys() }) },
+      { what: "an acceptance", run: () => nobody.post("/v1/auth/invitations/accept", accepted) },
+      { what: "a signature", run: () => send({ act: "sign", name: "Ada Lovelace", consent: "yes" }) },
+      {
+        what: "a wrong password",
+        run: () => nobody.post("/v1/auth/login", { email: nobodys(), password: "not the password" }),
+      },
+    ];
+  }
+
+  async function firstHalf(person: Person): Promise<{ mfa_token: string; code: string }> {
+    const client_ = await signIn(server.origin, person);
+    const { secret } = expected(await client_.post("/v1/auth/totp", undefined), 201);
+    const confirmed = await client_.post("/v1/auth/totp/confirm", { code: codeAt(String(secret), new Date()) });
+    const { recovery_codes: codes } = expected(confirmed, 200);
+    return { mfa_token: (await signIn(server.origin, person)).tokens.mfa_token, code: String(codes[0]) };
+  }
 
   async function refused(t: TestContext): Promise<void> {
     const earlier = await stateOf(superUrl);
-    for (const act of acts) {
+    for (const act of [...acts, ...people]) {
       for (const headers of [{}, { "idempotency-key": randomUUID() }]) {
         const startMs = performance.now();
         const answer = await act.run(headers);
@@ -122,6 +179,11 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
           for (const secret of secrets) assert.ok(!answer.bytes.includes(secret), act.what);
         }),
       );
+      // Where the log's waiters hold every connection, limits cannot be asked: that is 503, too.
+      for (const { status, body } of await Promise.all([...people, ...people].map((act) => act.run()))) {
+        assert.equal(status, 503);
+        assert.match(body.code, /^(?:audit_)?unavailable$/);
+      }
       t.diagnostic(`the slowest of ${many.length}: ${Math.round(slowestMs)} ms`);
       assert.ok(slowestMs < 5_000, "the limit that is promised");
       assert.deepEqual((await holder.query(count)).rows, earlier);
@@ -139,6 +201,15 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
       await look(superUrl, "grant insert on platform.audit_events to tabellion_test_app");
     }
     await recovered();
+  });
+
+  test("what people were refused meanwhile has not happened: each works now, once", async () => {
+    const wrong = people.at(-1);
+    for (const act of people.slice(0, -1)) {
+      await eventually(`${act.what} works`, async () => ((await act.run()).status < 300 ? true : null));
+    }
+    assert.ok(wrong !== undefined);
+    expectedProblem(await wrong.run(), 401, "login_failed");
   });
 
   test("a refusal that could not be recorded is counted for the operator", async () => {

@@ -71,8 +71,13 @@ export function createFailedSignIns(tools: Tools): FailedSignIns {
   const minutes = createMinutes(tools.log);
   let resolving: Promise<void> = Promise.resolve();
   let writing: Promise<void> = Promise.resolve();
+  let isAsked = false;
   const resolve = (): Promise<void> => {
-    resolving = resolving.then(() => resolveMinutes(tools, minutes));
+    isAsked = true;
+    resolving = resolving.then(() => {
+      isAsked = false;
+      return resolveMinutes(tools, minutes);
+    });
     return resolving;
   };
   const flushBefore = (end: number): Promise<void> => {
@@ -101,7 +106,7 @@ export function createFailedSignIns(tools: Tools): FailedSignIns {
       const { counts } = minutes.at(startOf(at));
       const one = { action, reason: HELD_BACK, ...oneOf(networkOf(remoteAddress), at) };
       if ("memberId" in account) counts.add({ ...one, tenantId: account.tenantId, memberId: account.memberId });
-      else if (counts.addUnresolved({ ...one, ...account }) === MAX_UNRESOLVED / 2) void resolve();
+      else if (counts.addUnresolved({ ...one, ...account }) >= MAX_UNRESOLVED / 2 && !isAsked) void resolve();
     },
     flush,
     stop() {
