@@ -50,7 +50,7 @@ const SLOW_SECONDS: Readonly<Record<string, number>> = {
   "test/e2e/audit-trail.test.ts": 8,
   "test/e2e/secufile-audit.test.ts": 7,
   "test/e2e/ssks-apps.test.ts": 8,
-  "test/e2e/audit-unavailable.test.ts": 8,
+  "test/e2e/audit-unavailable.test.ts": 11,
   "test/e2e/start-processes.test.ts": 8,
   "src/platform/audit/tampering.test.ts": 7,
   "src/platform/limits/sliding-window.test.ts": 7,

@@ -125,19 +125,36 @@ describe("failed sign-ins on record", () => {
       tenantId: of,
     });
     const elsewhere = await world.tenant();
+    const twice = (await world.member(elsewhere, "owner")).email;
+    const twiceHere = (await world.member(tenantId, "reader", twice)).memberId;
     for (let time = 0; time < 100; time++) {
       failures.noteHeldBack({ ...common, account: named(email, null) });
       failures.noteHeldBack({ ...common, account: named(email, elsewhere) });
       failures.noteHeldBack({ ...common, account: named("nobody@example.org", null) });
+      // Of several organisations none is meant, unless one is named.
+      failures.noteHeldBack({ ...common, account: named(twice, null) });
+      failures.noteHeldBack({ ...common, account: named(twice, tenantId) });
       failures.noteHeldBack({ ...common, action: "platform.logInByCode", account: { tenantId, memberId } });
     }
     const earlier = (await rows(SERVER_TENANT)).length;
     await failures.stop();
     const counted = { reason: "rate_limited", tries: 100, network: "198.51.100.0/24" };
     const ofMember = { ...counted, resource_id: memberId };
-    assert.deepEqual(await rows(), [ofMember, ofMember]);
+    const here = await rows();
+    assert.equal(here.length, 3);
+    for (const [id, count] of [
+      [memberId, 2],
+      [twiceHere, 1],
+    ] as const) {
+      const wanted = Array.from({ length: count }, () => ({ ...ofMember, resource_id: id }));
+      assert.deepEqual(
+        here.filter(({ resource_id }) => resource_id === id),
+        wanted,
+      );
+    }
+    assert.deepEqual(await rows(elsewhere), []);
     const ofNobody = { ...counted, resource_id: null };
-    assert.deepEqual((await rows(SERVER_TENANT)).slice(earlier), [{ ...ofNobody, tries: 200 }]);
+    assert.deepEqual((await rows(SERVER_TENANT)).slice(earlier), [{ ...ofNobody, tries: 300 }]);
   });
 
   test("made-up addresses of one network are one row a minute, however many, and hide no try at a member's account", async () => {
