@@ -246,6 +246,8 @@ describe("A1 with a full disk", () => {
 
   test("A1 disk full: 503 with Retry-After, no change, no secret byte", async (t) => {
     if (typeof tiny === "string") {
+      // A skipped test says why to few: the reporter of a whole run counts it at most.
+      console.log(`A1 disk full is not tried here: ${tiny}`);
       t.skip(tiny);
       return;
     }
