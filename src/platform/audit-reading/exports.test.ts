@@ -3,7 +3,7 @@ import { createHash, verify, type KeyObject } from "node:crypto";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import { openLogKeys, rotateLogKey } from "../audit/log-key.ts";
-import { insertCheckpoint } from "../audit/store/tree.ts";
+import { insertGrowth, insertHead, lockHead } from "../audit/store/tree.ts";
 import { systemClock } from "../clock/clock.ts";
 import type { Database } from "../db/tx.ts";
 import { SERVER_TENANT } from "../keys/keyring.ts";
@@ -71,8 +71,21 @@ describe("exports of a long log", () => {
       assert.ok(newest !== undefined);
       const root = Buffer.alloc(32);
       const note = signCheckpoint([newest.signer("test")], { size, root });
-      const row = { log: "audit", size, root, note, now: systemClock.now() } as const;
-      await db.tenant(tenantId, (tx) => insertCheckpoint(tx, tenantId, row));
+      await db.tenant(tenantId, async (tx) => {
+        await insertHead(tx, tenantId, { log: "audit", origin: "test", fence: 1 });
+        const from = Number((await lockHead(tx, tenantId, "audit"))?.size);
+        const row = {
+          log: "audit",
+          from,
+          to: size,
+          fence: 1,
+          tiles: [],
+          root,
+          note,
+          signedAt: systemClock.now(),
+        } as const;
+        assert.equal(await insertGrowth(tx, tenantId, row), 1);
+      });
       return newest.verifier("test").publicKey;
     };
     // Behind the last record: the signatures are what counts here.

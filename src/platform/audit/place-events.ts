@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { Clock } from "../clock/clock.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { SERVER_TENANT } from "../keys/keyring.ts";
 import { leafHashOf } from "../tlog/merkle.ts";
@@ -10,19 +11,10 @@ import {
   deleteTopQueued,
   insertLeaves,
   insertTopLeaves,
-  insertTopQueued,
   type QueuedRow,
   type TopRow,
 } from "./store/queue.ts";
-import {
-  insertCheckpoint,
-  insertHead,
-  insertTiles,
-  listTiles,
-  lockHead,
-  updateHead,
-  type LogName,
-} from "./store/tree.ts";
+import { insertGrowth, insertHead, listTiles, lockHead, type HeadRow, type LogName } from "./store/tree.ts";
 
 /** A session that stands still this long is ended by the database; then another process can go on. */
 const IDLE_LIMIT_MS = 10_000;
@@ -35,7 +27,8 @@ export class FencedOut extends Error {
 /** What a holder of the lease writes with. */
 export type Placing = {
   readonly db: Database;
-  readonly now: Date;
+  /** By which a checkpoint is signed. */
+  readonly clock: Clock;
   readonly fence: number;
   /** The name of a log that has no checkpoint yet. */
   newOrigin(tenantId: string, log: LogName): string;
@@ -49,65 +42,74 @@ export type Placing = {
  * `FencedOut` when another process has taken over.
  */
 export async function placeEvents(placing: Placing, tenantId: string, rows: readonly QueuedRow[]): Promise<void> {
-  await placing.db.tenant(tenantId, async (tx) => {
-    // Before the first lock: whoever stands still with it must not hold up the next holder of the lease for ever.
-    await updateIdleLimit(tx, IDLE_LIMIT_MS);
-    const wall = { tenantId, log: "audit" } as const;
-    const taken = await deleteQueued(
-      tx,
-      tenantId,
-      rows.map((row) => row.event_id),
-    );
-    if (taken !== rows.length) throw new FencedOut("events of the queue have their places already");
-    const { from, note, to } = await grow(placing, tx, { ...wall, entries: rows.map((row) => row.entry) });
-    await insertLeaves(tx, tenantId, from, rows);
+  const eventIds = rows.map((row) => row.event_id);
+  await grow(placing, {
+    log: { tenantId, name: "audit" },
+    entries: rows.map((row) => row.entry),
+    take: (tx) => deleteQueued(tx, tenantId, eventIds),
     // In the log above, the checkpoint stands by its hash: it says nothing of the tenant to others.
-    await insertTopQueued(tx, tenantId, { size: to, entry: entryOfCheckpoint(note) });
+    place: (tx, { from, to, note }) =>
+      insertLeaves(tx, tenantId, { from, rows, checkpoint: { size: to, entry: entryOfCheckpoint(note) } }),
   });
 }
 
 /** The same for the log above all logs. */
 export async function placeCheckpoints(placing: Placing, rows: readonly TopRow[]): Promise<void> {
-  await placing.db.tenant(SERVER_TENANT, async (tx) => {
-    await updateIdleLimit(tx, IDLE_LIMIT_MS);
-    if ((await deleteTopQueued(tx, rows)) !== rows.length) throw new FencedOut("checkpoints have their places already");
-    const { from } = await grow(placing, tx, {
-      tenantId: SERVER_TENANT,
-      log: "top",
-      entries: rows.map((row) => row.entry),
-    });
-    await insertTopLeaves(tx, SERVER_TENANT, from, rows);
+  await grow(placing, {
+    log: { tenantId: SERVER_TENANT, name: "top" },
+    entries: rows.map((row) => row.entry),
+    take: (tx) => deleteTopQueued(tx, rows),
+    place: (tx, { from }) => insertTopLeaves(tx, SERVER_TENANT, from, rows),
   });
 }
 
+type WalledLog = { readonly tenantId: string; readonly name: LogName };
 type Growth = { readonly from: number; readonly to: number; readonly note: string };
+type Growing = {
+  readonly log: WalledLog;
+  readonly entries: readonly Buffer[];
+  /** Takes the entries out of their queue; answers how many were still there. */
+  take(tx: Tx): Promise<number>;
+  /** Gives them their places. */
+  place(tx: Tx, growth: Growth): Promise<number>;
+};
 
-/** Adds entries to a log: tiles, head and the signed checkpoint. */
-async function grow(
-  placing: Placing,
-  tx: Tx,
-  log: { tenantId: string; log: LogName; entries: readonly Buffer[] },
-): Promise<Growth> {
-  const { tenantId } = log;
-  let head = await lockHead(tx, tenantId, log.log);
-  if (head === null) {
-    const origin = placing.newOrigin(tenantId, log.log);
-    await insertHead(tx, tenantId, { log: log.log, origin, fence: placing.fence });
-    head = await lockHead(tx, tenantId, log.log);
-  }
-  // After the lock: a former holder that stood still before it sees here that it is one.
-  if (head === null || (await findFence(tx)) !== placing.fence) throw new FencedOut("another process holds the lease");
-  const from = Number(head.size);
-  const writer = new TileWriter(from, await listTiles(tx, tenantId, log.log, openTilesOf(from)));
-  writer.append(log.entries.map(leafHashOf));
-  const [to, root] = [writer.size, writer.root()];
-  const note = signCheckpoint(placing.signers(head.origin), { size: to, root });
-  if ((await updateHead(tx, tenantId, { log: log.log, from, to, fence: placing.fence })) !== 1) {
-    throw new FencedOut("a later holder of the lease has written to this log");
-  }
-  await insertTiles(tx, tenantId, log.log, writer.changedTiles());
-  await insertCheckpoint(tx, tenantId, { log: log.log, size: to, root, note, now: placing.now });
-  return { from, to, note };
+/**
+ * Moves entries from their queue into a log: tiles, head, the signed checkpoint and the leaves, in four round trips. What is
+ * sent together is carried out in its order, and the first failure fails all that follows it.
+ */
+async function grow(placing: Placing, { log, entries, take, place }: Growing): Promise<void> {
+  await placing.db.tenant(log.tenantId, async (tx) => {
+    // Before the first lock: whoever stands still with it must not hold up the next holder of the lease for ever.
+    const limited = updateIdleLimit(tx, IDLE_LIMIT_MS);
+    const [, taken, found] = await Promise.all([limited, take(tx), lockedHead(tx, log)]);
+    if (taken !== entries.length) throw new FencedOut("what was taken from the queue has its place already");
+    const { head, fence } = found.head === null ? await newHead(placing, tx, log) : found;
+    if (head === null || fence !== placing.fence) throw new FencedOut("another process holds the lease");
+    const from = Number(head.size);
+    const open = from === 0 ? [] : await listTiles(tx, log.tenantId, log.name, openTilesOf(from));
+    const writer = new TileWriter(from, open);
+    writer.append(entries.map(leafHashOf));
+    const [to, root, tiles] = [writer.size, writer.root(), writer.changedTiles()];
+    const note = signCheckpoint(placing.signers(head.origin), { size: to, root });
+    const row = { log: log.name, from, to, fence: placing.fence, tiles, root, note, signedAt: placing.clock.now() };
+    const [moved] = await Promise.all([insertGrowth(tx, log.tenantId, row), place(tx, { from, to, note })]);
+    if (moved !== 1) throw new FencedOut("a later holder of the lease has written to this log");
+  });
+}
+
+type LockedHead = { readonly head: HeadRow | null; readonly fence: number | null };
+
+/** The fence is read after the lock: a former holder that stood still before it sees here that it is one. */
+async function lockedHead(tx: Tx, { tenantId, name }: WalledLog): Promise<LockedHead> {
+  const [head, fence] = await Promise.all([lockHead(tx, tenantId, name), findFence(tx)]);
+  return { head, fence };
+}
+
+async function newHead(placing: Placing, tx: Tx, log: WalledLog): Promise<LockedHead> {
+  const row = { log: log.name, origin: placing.newOrigin(log.tenantId, log.name), fence: placing.fence };
+  const [, locked] = await Promise.all([insertHead(tx, log.tenantId, row), lockedHead(tx, log)]);
+  return locked;
 }
 
 /** What the log above holds of a signed checkpoint. */

@@ -9,7 +9,9 @@ import { openDatabase } from "../../../test/support/database.ts";
 import { assertSound, assertTopSound } from "../../../test/support/log-soundness.ts";
 import { eventually, look } from "../../../test/support/secufile-client.ts";
 import { checkProof, hashOfLeaf, readCheckpoint, rootOfTiles } from "../../../test/support/tlog-verifier.ts";
+import { heldClock, systemClock } from "../clock/clock.ts";
 import { sql } from "../db/sql.ts";
+import type { Database } from "../db/tx.ts";
 import { recordAudit } from "./audit.ts";
 import { FencedOut, placeEvents } from "./place-events.ts";
 import { proveCheckpoint, proveEvent } from "./proofs.ts";
@@ -160,7 +162,7 @@ describe("the sequencer", () => {
     assert.equal(queued.length, 1);
     const old = {
       db: world.db,
-      now: new Date(),
+      clock: systemClock,
       fence: 1,
       newOrigin: () => "log.test/zombie",
       signers: (origin: string): [NoteSigner] => [noteSigner(origin, Buffer.alloc(32, 7))],
@@ -173,6 +175,53 @@ describe("the sequencer", () => {
     await assert.rejects(placeEvents({ ...old, fence }, "ten_zombie", queued), FencedOut);
     await sequencer.stop();
     await assertSound(world, "ten_zombie");
+  });
+
+  test("events of many tenants are placed by half of the connections at most, several at once", async () => {
+    const tenants = Array.from({ length: 100 }, (_, number) => `ten_many_${String(number).padStart(3, "0")}`);
+    for (const tenantId of tenants) await world.record(tenantId, "x");
+    const real = openDatabase(world.database, 6);
+    let [atOnce, most] = [0, 0];
+    const db: Database = {
+      ...real,
+      async tenant(tenantId, work, options) {
+        most = Math.max(most, (atOnce += 1));
+        return real.tenant(tenantId, work, options).finally(() => (atOnce -= 1));
+      },
+    };
+    const sequencer = await world.sequencer({ db });
+    await world.settled();
+    await sequencer.stop();
+    await real.close();
+    assert.equal(most, 3);
+    for (const tenantId of tenants.slice(-3)) assert.equal((await assertSound(world, tenantId)).leaves.length, 1);
+    await assertTopSound(world);
+  });
+
+  test("a checkpoint says when it was signed, however long before that its round began", async () => {
+    const sequencer = await world.sequencer();
+    await eventually("it holds the lease", async () => (sequencer.state.isHolder ? true : null));
+    const { fence } = sequencer.state;
+    await sequencer.stop();
+    await world.record("ten_slow", "one");
+    const clock = heldClock(new Date("2026-01-01T00:00:00Z"));
+    const placing = {
+      db: world.db,
+      clock,
+      fence,
+      newOrigin: () => "log.test/slow",
+      signers(origin: string): [NoteSigner] {
+        clock.advance(5_000);
+        return [noteSigner(origin, Buffer.alloc(32, 7))];
+      },
+    };
+    const queued = await world.db.directory((tx) => listQueued(tx, "ten_slov", 10));
+    await placeEvents(placing, "ten_slow", queued);
+    const [row] = await look(
+      world.database.superUrl,
+      "select signed_at from platform.log_checkpoints where tenant_id = 'ten_slow'",
+    );
+    assert.deepEqual(row.signed_at, new Date("2026-01-01T00:00:05Z"));
   });
 
   test("a tenant whose tiles are damaged does not hold up the others", async () => {

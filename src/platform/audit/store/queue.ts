@@ -23,14 +23,20 @@ export async function countQueued(tx: Tx): Promise<number> {
   return Number(row?.count);
 }
 
-/** Indexes from `from` on, in the order given. */
+/**
+ * Indexes from `from` on, in the order given; and the checkpoint over them gets its place in the queue of the log above. One
+ * round trip.
+ */
 export async function insertLeaves(
   tx: Tx,
   tenantId: string,
-  from: number,
-  rows: readonly QueuedRow[],
+  leaves: { from: number; rows: readonly QueuedRow[]; checkpoint: { size: number; entry: Buffer } },
 ): Promise<number> {
+  const { from, rows, checkpoint } = leaves;
   return tx.run(sql`
+    with queued as (
+      insert into platform.top_queue (tenant_id, size, entry) values (${tenantId}, ${checkpoint.size}, ${checkpoint.entry})
+    )
     insert into platform.audit_leaves (tenant_id, index, event_id, entry)
     select ${tenantId}, ${from}::bigint + q.place - 1, q.event_id, q.entry
       from rows from (unnest(${rows.map((row) => row.event_id)}::text[]), unnest(${rows.map((row) => row.entry)}::bytea[]))
@@ -38,11 +44,6 @@ export async function insertLeaves(
 }
 
 export type TopRow = { readonly tenant_id: string; readonly size: string; readonly entry: Buffer };
-
-export async function insertTopQueued(tx: Tx, tenantId: string, row: { size: number; entry: Buffer }): Promise<number> {
-  return tx.run(sql`
-    insert into platform.top_queue (tenant_id, size, entry) values (${tenantId}, ${row.size}, ${row.entry})`);
-}
 
 export async function listTopQueued(tx: Tx, limit: number): Promise<TopRow[]> {
   return tx.many(sql<TopRow>`

@@ -34,17 +34,6 @@ export async function lockHead(tx: Tx, tenantId: string, log: LogName): Promise<
     select origin, size, fence from platform.log_heads where tenant_id = ${tenantId} and log = ${log} for update`);
 }
 
-/** Zero rows: the log has grown meanwhile, or a later holder of the lease has written to it. */
-export async function updateHead(
-  tx: Tx,
-  tenantId: string,
-  head: { log: LogName; from: number; to: number; fence: number },
-): Promise<number> {
-  return tx.run(sql`
-    update platform.log_heads set size = ${head.to}, fence = ${head.fence}
-     where tenant_id = ${tenantId} and log = ${head.log} and size = ${head.from} and fence <= ${head.fence}`);
-}
-
 export type CheckpointRow = { readonly size: string; readonly root: Buffer; readonly note: string };
 
 /** The newest signed checkpoint, or null before the first. */
@@ -94,14 +83,39 @@ export async function listCheckpointsOfSizes(
      where tenant_id = ${tenantId} and log = ${log} and size = any(${[...sizes]}::bigint[])`);
 }
 
-export async function insertCheckpoint(
-  tx: Tx,
-  tenantId: string,
-  row: { log: LogName; size: number; root: Buffer; note: string; now: Date },
-): Promise<number> {
+/** What a log gets when leaves are added: from the size that was found on, under this fence. */
+export type GrowthRow = {
+  readonly log: LogName;
+  readonly from: number;
+  readonly to: number;
+  readonly fence: number;
+  /** Those that are there already are replaced by what they have grown to. */
+  readonly tiles: readonly StoredTile[];
+  readonly root: Buffer;
+  readonly note: string;
+  readonly signedAt: Date;
+};
+
+/**
+ * Head, tiles and signed checkpoint in one round trip. Zero rows: the log has grown meanwhile, or a later holder of the lease
+ * has written to it; the transaction must end without a commit.
+ */
+export async function insertGrowth(tx: Tx, tenantId: string, row: GrowthRow): Promise<number> {
+  const { log, tiles } = row;
   return tx.run(sql`
+    with moved as (
+      update platform.log_heads set size = ${row.to}, fence = ${row.fence}
+       where tenant_id = ${tenantId} and log = ${log} and size = ${row.from} and fence <= ${row.fence}
+      returning size
+    ), grown as (
+      insert into platform.log_tiles (tenant_id, log, level, tile_index, hashes)
+      select ${tenantId}, ${log}, t.level, t.tile_index, t.hashes
+        from unnest(${tiles.map((tile) => tile.level)}::int[], ${tiles.map((tile) => tile.index)}::bigint[],
+                    ${tiles.map((tile) => tile.hashes)}::bytea[]) as t (level, tile_index, hashes)
+      on conflict (tenant_id, log, level, tile_index) do update set hashes = excluded.hashes
+    )
     insert into platform.log_checkpoints (tenant_id, log, size, root, note, signed_at)
-    values (${tenantId}, ${row.log}, ${row.size}, ${row.root}, ${row.note}, ${row.now})`);
+    select ${tenantId}, ${log}, moved.size, ${row.root}, ${row.note}, ${row.signedAt} from moved`);
 }
 
 /** The hashes of a tile as far as it is full, or null. */
@@ -129,21 +143,6 @@ export async function listTiles(
            as wanted (level, tile_index) on wanted.level = t.level and wanted.tile_index = t.tile_index
      where t.tenant_id = ${tenantId} and t.log = ${log}`);
   return rows.map((row) => ({ level: row.level, index: Number(row.tile_index), hashes: row.hashes }));
-}
-
-/** Tiles that are there already are replaced by what they have grown to. */
-export async function insertTiles(
-  tx: Tx,
-  tenantId: string,
-  log: LogName,
-  tiles: readonly StoredTile[],
-): Promise<number> {
-  return tx.run(sql`
-    insert into platform.log_tiles (tenant_id, log, level, tile_index, hashes)
-    select ${tenantId}, ${log}, t.level, t.tile_index, t.hashes
-      from unnest(${tiles.map((tile) => tile.level)}::int[], ${tiles.map((tile) => tile.index)}::bigint[],
-                  ${tiles.map((tile) => tile.hashes)}::bytea[]) as t (level, tile_index, hashes)
-    on conflict (tenant_id, log, level, tile_index) do update set hashes = excluded.hashes`);
 }
 
 /** Entries of the audit log, one index after the other; fewer where the log ends. */
