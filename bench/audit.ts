@@ -1,12 +1,13 @@
 /**
  * The audit log: events that are recorded by concurrent writers and given their index and signed checkpoint at the same
- * time, how long after its commit an event stands under a checkpoint, what a row adds to a write, and proofs from a tree
- * of a million leaves. Use: node bench/audit.ts [--short].
+ * time, how long after its commit an event stands under a checkpoint, the same with many organisations of one event each,
+ * what a row adds to a write, and proofs from a tree of a million leaves. Use: node bench/audit.ts [--short].
  */
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
 import { recordAudit } from "../src/platform/audit/audit.ts";
+import { countQueued } from "../src/platform/audit/store/queue.ts";
 import { sql } from "../src/platform/db/sql.ts";
 import type { Tx } from "../src/platform/db/tx.ts";
 import { leafHashOf, rootByInclusion } from "../src/platform/tlog/merkle.ts";
@@ -22,6 +23,8 @@ const SECONDS = isShort ? 3 : 15;
 const WRITERS = 16;
 /** Events of one transaction: a request that writes one row each, and a batch. */
 const BATCH = 10;
+/** Organisations with one event each. */
+const ORGANISATIONS = isShort ? 200 : 1_000;
 const LEAVES = 1_000_000;
 const GOAL_EVENTS_A_SECOND = 2_000;
 const GOAL_CHECKPOINT_MS = 2_000;
@@ -31,6 +34,7 @@ await withCluster(async () => {
   const world = await auditWorld();
   await measureThroughput(world, 1);
   await measureThroughput(world, BATCH);
+  await measureOrganisations(world);
   await measureCost(world);
   await world.close();
   await measureProofs();
@@ -102,6 +106,27 @@ function watchCheckpoints(
       return seen;
     },
   };
+}
+
+/**
+ * One event of each organisation, all waiting when the sequencer looks: until the last has its signed checkpoint. Once with
+ * logs that begin, once with logs that are there.
+ */
+async function measureOrganisations(world: AuditWorld): Promise<void> {
+  for (const what of ["first", "next"]) {
+    const waiting = Array.from({ length: ORGANISATIONS }, (_, number) => `ten_one_of_many_${number}`);
+    const recordAll = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) await world.record(next, what);
+    };
+    await Promise.all(Array.from({ length: WRITERS }, recordAll));
+    const startedAtMs = performance.now();
+    const sequencer = await world.sequencer();
+    while ((await world.db.directory(countQueued)) > 0) await pause(10);
+    const ms = performance.now() - startedAtMs;
+    await sequencer.stop();
+    const allowed: [number, string] = [GOAL_CHECKPOINT_MS, "ms allowed"];
+    tell(`the ${what} event of each of ${ORGANISATIONS} organisations, until all are signed`, "ms", ms, allowed);
+  }
 }
 
 /** The same durable transaction with and without its audit row, in turn. */
