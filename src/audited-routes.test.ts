@@ -6,15 +6,26 @@ import type { Method } from "./platform/http/route.ts";
 import { createSmoother } from "./platform/limits/smoothing.ts";
 import { networkOf } from "./platform/limits/network.ts";
 import { listen, type ServedRoute } from "./platform/server/listen.ts";
+import { SERVER_TENANT } from "./platform/keys/keyring.ts";
 import { createMetrics } from "./platform/server/metrics.ts";
 import type { Services } from "./platform/product.ts";
 import { testLog } from "../test/support/database.ts";
 import { allProducts } from "../test/support/all-products.ts";
+import { startLocalServer, type LocalServer } from "../test/support/local-server.ts";
 import { openMailbox, type Mailbox } from "../test/support/mailbox.ts";
 import { openVisits, visit, type Visit } from "../test/support/open-visits.ts";
 import { demoTenant, newPerson, signIn, type Person } from "../test/support/people.ts";
-import { clientOf, expected, look, withScopes, type Client } from "../test/support/secufile-client.ts";
+import {
+  clientOf,
+  expected,
+  look,
+  withScopes,
+  type Answer,
+  type CallOptions,
+  type Client,
+} from "../test/support/secufile-client.ts";
 import { startTestServer } from "../test/support/server.ts";
+import { succeed, type Ask, type Asked } from "../test/support/succeeding-calls.ts";
 import { demoSsks } from "../test/support/ssks-client.ts";
 
 /** Every route that a server answers, as its own library knows them. */
@@ -57,6 +68,21 @@ const PUBLIC: Readonly<Record<string, string>> = {
   ),
 };
 
+/** Where the row that tells of a success says what happened by another name than the operation's. */
+const OWN_ACTIONS: Readonly<Record<string, string>> = {
+  "secufile.putContent": "secufile.storeContent",
+  // The operator does for an organisation what its own people could.
+  "platform.createSecufileToken": "secufile.createToken",
+  "platform.createSsksToken": "ssks.createToken",
+  "platform.inviteTenantMember": "platform.inviteMember",
+  "platform.withdrawTenantInvitation": "platform.withdrawInvitation",
+  "platform.changeTenantMember": "platform.changeMember",
+  "platform.removeTenantMember": "platform.removeMember",
+};
+
+/** Operations that ask for a credential and of which no request below succeeds: their success paths are not held here. */
+const ONLY_REFUSED: readonly string[] = [];
+
 /** Routes of which no request below is known to leave a trace, and that are not listed above. */
 function unaccounted(routes: readonly ServedRoute[], driven: ReadonlySet<string>, visited: ReadonlySet<string>) {
   return routes
@@ -76,7 +102,7 @@ type Drive = {
   readonly method: Method;
   readonly path: string;
   readonly client: () => Client;
-  readonly body: unknown;
+  readonly options: CallOptions;
   readonly why: string;
 };
 
@@ -102,6 +128,9 @@ function pathOf(template: string): string {
 describe("every request is on record", () => {
   let server: Awaited<ReturnType<typeof startTestServer>>;
   let drives: readonly Drive[];
+  /** How each operation is called, and by whom. */
+  const calls = new Map<string, Pick<Drive, "method" | "path" | "client">>();
+  let receiver: LocalServer;
   let mailbox: Mailbox;
   let owner: Person;
   let member: Client;
@@ -109,6 +138,7 @@ describe("every request is on record", () => {
 
   before(async () => {
     mailbox = await openMailbox();
+    receiver = await startLocalServer((_request, response) => void response.writeHead(204).end());
     server = await startTestServer({ ...mailbox.env, TABELLION_TRUSTED_PROXIES: "127.0.0.0/8" });
     const tenantId = await demoTenant(server.database.superUrl);
     owner = await newPerson(server, mailbox, { tenantId, role: "owner" });
@@ -121,41 +151,39 @@ describe("every request is on record", () => {
     const storage: Client = {
       ...manager,
       call: (method, path, options = {}) =>
-        path.startsWith("/v1/") ? manager.call(method, path, options) : demo.back(path, options.body ?? {}),
+        path.startsWith("/v1/")
+          ? manager.call(method, path, options)
+          : demo.back(path, options.body ?? {}, options.headers),
     };
     const narrow = new Map<string, Client>();
     for (const scope of ["documents:read", "webhooks:read"]) narrow.set(scope, await withScopes(full, [scope]));
     drives = allProducts.flatMap((product) =>
-      product.routes.flatMap((route) =>
-        route.paths.flatMap((template): Drive[] => {
-          const to = { operation: `${product.name}.${route.operation}`, method: route.method, path: pathOf(template) };
-          const forOperator = route.scopes?.includes("operator") === true;
-          const platform = forOperator ? () => operator : () => member;
-          const able = { platform, ssks: () => storage }[product.name] ?? whole;
-          const other = [...narrow].find(([scope]) => route.scopes?.includes(scope) !== true)?.[1] ?? full;
-          const unable = (): Client => other;
-          const hasBody = route.body?.kind === "json";
+      product.routes.flatMap((route) => {
+        const operation = `${product.name}.${route.operation}`;
+        const forOperator = route.scopes?.includes("operator") === true;
+        const platform = forOperator ? () => operator : () => member;
+        const client = { platform, ssks: () => storage }[product.name] ?? whole;
+        calls.set(operation, { method: route.method, path: route.paths[0], client });
+        const other = [...narrow].find(([scope]) => route.scopes?.includes(scope) !== true)?.[1] ?? full;
+        const hasBody = route.body?.kind === "json";
+        const isScoped = (route.scopes ?? []).length > 0 && client === whole;
+        return route.paths.flatMap((template): Drive[] => {
+          const to = { operation, method: route.method, path: pathOf(template), client };
+          const example = hasBody ? { body: route.examples?.request ?? {} } : {};
           return [
-            {
-              ...to,
-              client: able,
-              body: hasBody ? (route.examples?.request ?? {}) : undefined,
-              why: "as it should be",
-            },
-            ...(hasBody ? [{ ...to, client: able, body: { nonsense: true }, why: "with a wrong body" }] : []),
-            ...((route.scopes ?? []).length > 0 && able === whole
-              ? [{ ...to, client: unable, body: undefined, why: "without the scope" }]
-              : []),
+            { ...to, options: example, why: "as the document has it" },
+            ...(hasBody ? [{ ...to, options: { body: { nonsense: true } }, why: "with a wrong body" }] : []),
+            ...(isScoped ? [{ ...to, client: () => other, options: {}, why: "without the scope" }] : []),
           ];
-        }),
-      ),
+        });
+      }),
     );
     const isEnd = ({ operation }: Drive): boolean => operation === "platform.logOut";
     drives = [...drives.filter((drive) => !isEnd(drive)), ...drives.filter(isEnd)];
   });
   after(async () => {
     await server.remove();
-    await mailbox.close();
+    await Promise.all([mailbox.close(), receiver.close()]);
   });
 
   async function rows(): Promise<number> {
@@ -166,29 +194,97 @@ describe("every request is on record", () => {
     return row.count;
   }
 
-  /** What left no row although somebody who is known had asked for it. */
-  async function escapes(drive: Drive): Promise<string | null> {
-    const earlier = await rows();
-    const answer = await drive
-      .client()
-      .call(drive.method, drive.path, drive.body === undefined ? {} : { body: drive.body });
-    assert.notEqual(answer.status, 401, `${drive.operation}: ${answer.bytes.toString()}`);
-    assert.ok(answer.status < 500, `${drive.operation}: ${answer.bytes.toString()}`);
-    return (await rows()) > earlier
-      ? null
-      : `${drive.operation} ${drive.why} (${drive.method} ${drive.path}): ${answer.status}`;
+  /** Operations that were answered with a 2xx. */
+  const succeeded = new Set<string>();
+  let asked = 0;
+
+  /** One request, from an address of its own by which its row is known; and what is wrong with that row. */
+  async function driven(drive: Drive): Promise<{ answer: Answer; objection: string | null }> {
+    const { operation, method, path, options, why } = drive;
+    asked += 1;
+    const address = `198.18.${asked >> 8}.${asked & 255}`;
+    const headers = { ...options.headers, "x-forwarded-for": address };
+    const answer = await drive.client().call(method, path, { ...options, headers });
+    assert.notEqual(answer.status, 401, `${operation}: ${answer.bytes.toString()}`);
+    assert.ok(answer.status < 500, `${operation}: ${answer.bytes.toString()}`);
+    if (answer.status < 300) succeeded.add(operation);
+    const wrong = await wrongRow({ drive, address, answer });
+    return {
+      answer,
+      objection: wrong === null ? null : `${operation} ${why} (${method} ${path}): ${answer.status}, ${wrong}`,
+    };
   }
 
-  async function escaping(): Promise<string[]> {
+  /** Looks, as the answer is there, into the log in which the request belongs. */
+  async function wrongRow(request: { drive: Drive; address: string; answer: Answer }): Promise<string | null> {
+    const { drive, address, answer } = request;
+    const newest = await look(
+      server.database.superUrl,
+      `select action, actor_type, outcome, event::json #>> '{actor,ip}' as ip, event::json #>> '{details,request_id}' as request
+         from platform.audit_events where tenant_id = $1 order by id desc limit 20`,
+      [wallOf(drive)],
+    );
+    const own = newest.filter(({ ip }) => ip === address);
+    if (own.length === 0) return "no row";
+    const outcome = answer.status < 400 ? "success" : [403, 429].includes(answer.status) ? "denied" : "failed";
+    const fitting = own.filter((row) => row.action === actionOf(drive, outcome) && row.outcome === outcome);
+    if (fitting.length === 0) return `rows ${JSON.stringify(own)} instead of one that says ${outcome}`;
+    if (fitting.some(({ actor_type: actor }) => !["token", "operator", "member"].includes(actor)))
+      return "of no caller";
+    const id = answer.headers.get("x-request-id");
+    return fitting.every(({ request: named }) => named === null || named === id) ? null : "the row of another request";
+  }
+
+  function actionOf({ operation, path }: Drive, outcome: string): string {
+    // Before the route is entered: there is nobody for whom the operator could act.
+    const isOfNobody = new RegExp(`^/v1/tenants/ten_${NOBODY}`).test(path);
+    if (isOfNobody && operation !== "platform.deleteTenant") return "platform.authenticate";
+    return outcome === "success" ? (OWN_ACTIONS[operation] ?? operation) : operation;
+  }
+
+  /** The log of the organisation that calls, or that the operator acts for; else the server's own. */
+  function wallOf({ path, method, client }: Drive): string {
+    if (client().token !== server.operatorToken) return owner.tenantId;
+    const [, named, below] = /^\/v1\/tenants\/(ten_[^/]+)(\/.*)?$/.exec(path) ?? [];
+    const isShredding = method === "DELETE" && below === undefined;
+    return named === undefined || isShredding || named.endsWith(NOBODY) ? SERVER_TENANT : named;
+  }
+
+  async function objectionsTo(some: readonly Drive[]): Promise<string[]> {
     const found: string[] = [];
     // One of the routes signs out.
     member = await signIn(server.origin, owner);
-    for (const drive of drives) {
-      const escape = await escapes(drive);
-      if (escape !== null) found.push(escape);
+    for (const drive of some) {
+      const { objection } = await driven(drive);
+      if (objection !== null) found.push(objection);
     }
     return found;
   }
+
+  /** What a route is called with when it is to succeed. */
+  function callOf(operation: string, { params = {}, query, as, ...options }: Asked): Drive {
+    const known = calls.get(operation);
+    assert.ok(known !== undefined, operation);
+    const filled = known.path.replaceAll(/\{([a-z_]+)\+?\}/g, (_all, name: string) => params[name] ?? `no-${name}`);
+    const path = query === undefined ? filled : `${filled}?${query}`;
+    return {
+      operation,
+      method: known.method,
+      path,
+      client: as === undefined ? known.client : () => as,
+      options,
+      why: "succeeding",
+    };
+  }
+
+  /** To rows of calls that succeeded. */
+  const objections: string[] = [];
+  const ask: Ask = async (operation, asking = {}) => {
+    const { answer, objection } = await driven(callOf(operation, asking));
+    assert.ok(answer.status >= 200 && answer.status < 300, `${operation}: ${answer.status} ${answer.bytes.toString()}`);
+    if (objection !== null) objections.push(objection);
+    return answer.body;
+  };
 
   test("every route that the server answers is driven below or is a public document; a new one is not", async () => {
     const routes = await servedRoutes();
@@ -213,20 +309,33 @@ describe("every request is on record", () => {
     unknown = visits;
   });
 
-  test("every route of every product leaves a row: when it succeeds, when it is refused, when its body is wrong", async () => {
-    assert.ok(drives.length > 100, `${drives.length} requests`);
-    assert.deepEqual(await escaping(), []);
+  test("every operation that asks for a credential succeeds, and its answer comes with the row that tells of it", async () => {
+    member = await signIn(server.origin, owner);
+    await succeed(ask, { server, mailbox, tenantId: owner.tenantId, receiver });
+    assert.deepEqual(objections, []);
+    const never = [...calls.keys()].filter((operation) => !succeeded.has(operation));
+    assert.deepEqual(never, ONLY_REFUSED, "the list of those that are only refused here may shrink, and no more");
   });
 
-  test("the check objects when one operation leaves no row", async () => {
-    await dropRows("secufile.getKey");
-    const found = await escaping();
-    await look(
-      server.database.superUrl,
-      "drop trigger seeded_breach on platform.audit_events; drop function platform.drop_row()",
-    );
-    assert.ok(found.length > 0);
-    for (const escape of found) assert.match(escape, /^secufile\.getKey /);
+  test("so does every path of every route where nothing is there, where its body is wrong, and without the scope", async () => {
+    assert.ok(drives.length > 100, `${drives.length} requests`);
+    assert.deepEqual(await objectionsTo(drives), []);
+  });
+
+  test("the check objects when one operation leaves no row, or that of another operation", async () => {
+    const { key_id: id } = await ask("secufile.createKey", { body: { name: "another key" } });
+    const some = [
+      callOf("secufile.getKey", { params: { id } }),
+      ...drives.filter(({ path }) => path.includes("/kms/")),
+    ];
+    for (const fault of ["return null", "new.action := 'secufile.another'; return new"]) {
+      await breach("secufile.getKey", fault);
+      const found = await objectionsTo(some);
+      await mend();
+      assert.equal(found.length, some.filter(({ operation }) => operation === "secufile.getKey").length);
+      assert.match(found[0] ?? "", /^secufile\.getKey succeeding .*: 200, /);
+      for (const objection of found) assert.match(objection, /^secufile\.getKey /);
+    }
   });
 
   test("a path that answers by another method, and one that nobody answers at, name nobody and leave no row", async () => {
@@ -237,15 +346,20 @@ describe("every request is on record", () => {
     assert.equal(await rows(), earlier);
   });
 
-  /** A seeded breach: rows of this action are not written. */
-  async function dropRows(action: string): Promise<void> {
+  /** A seeded breach: what becomes of rows of this action. */
+  async function breach(action: string, fault: string): Promise<void> {
     await look(
       server.database.superUrl,
       `
-      create function platform.drop_row() returns trigger language plpgsql as $$ begin return null; end $$;
+      create function platform.breach() returns trigger language plpgsql as $$ begin ${fault}; end $$;
       create trigger seeded_breach before insert on platform.audit_events for each row
-        when (new.action = '${action}') execute function platform.drop_row()`,
+        when (new.action = '${action}') execute function platform.breach()`,
     );
+  }
+
+  async function mend(): Promise<void> {
+    const text = "drop trigger seeded_breach on platform.audit_events; drop function platform.breach()";
+    await look(server.database.superUrl, text);
   }
 
   /** Asks every route that wants a credential, with a wrong one; answers how often. */
@@ -259,15 +373,18 @@ describe("every request is on record", () => {
     return asked.size;
   }
 
-  /** Addresses that left audit rows, and how often each network was refused. */
+  /** In whose log which address left a row, and how often each network was refused. */
   async function tracesOf(superUrl: string) {
-    const seen = await look(superUrl, "select distinct event::json #>> '{actor,ip}' as ip from platform.audit_events");
+    const seen = await look(
+      superUrl,
+      "select distinct tenant_id, event::json #>> '{actor,ip}' as ip from platform.audit_events",
+    );
     const counts = await look(
       superUrl,
       "select source, sum(count)::int as count from platform.refusals group by source",
     );
     return {
-      rows: new Set(seen.map((row) => row.ip)),
+      rows: new Set(seen.map((row) => `${row.tenant_id} ${row.ip}`)),
       counts: new Map(counts.map((row) => [row.source, row.count])),
     };
   }
@@ -275,14 +392,14 @@ describe("every request is on record", () => {
   /** Each visit comes from a network of its own, by which its traces are known. */
   const addressOf = (series: number, index: number): string => `10.${series}.${index}.7`;
 
-  test("so does every request of somebody unknown: a row where a link, a password or a session is shown, else a count", async () => {
+  test("a request of somebody unknown is answered as it should be, and leaves a row where a link, a password or a session is shown, else a count", async () => {
     const { origin, database } = server;
     for (const [index, each] of unknown.entries()) {
       const status = await visit(origin, each, addressOf(1, index));
-      assert.ok(status < 500, `${each.operation}, ${each.why}: ${status}`);
+      assert.equal(status, each.status, `${each.operation}, ${each.why}`);
     }
     const looks = unknown.filter(({ operation }) => operation === "secufile.showSignPage");
-    await dropRows("secufile.showSignPage");
+    await breach("secufile.showSignPage", "return null");
     for (const [index, each] of looks.entries()) await visit(origin, each, addressOf(2, index));
     const refused = await refusedWithoutCredential();
     // Counts are written at the stop, too.
@@ -291,7 +408,10 @@ describe("every request is on record", () => {
     const untraced = (visits: readonly Visit[], series: number): string[] =>
       visits.flatMap(({ operation, why, leaves }, index) => {
         const address = addressOf(series, index);
-        const isLeft = traces.rows.has(address) || (leaves === "trace" && traces.counts.has(networkOf(address)));
+        const walls =
+          leaves === "trace" ? [owner.tenantId, SERVER_TENANT] : [leaves === "row" ? owner.tenantId : SERVER_TENANT];
+        const isRow = walls.some((wall) => traces.rows.has(`${wall} ${address}`));
+        const isLeft = isRow || (leaves === "trace" && traces.counts.has(networkOf(address)));
         return isLeft ? [] : [`${operation}, ${why}`];
       });
     assert.deepEqual(untraced(unknown, 1), []);

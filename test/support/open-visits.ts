@@ -15,11 +15,13 @@ export type Sending = {
   readonly headers?: Readonly<Record<string, string>>;
 };
 
-/** A request without a credential, and what it must leave: a row of its own, or at least a count among the refusals. */
+/** A request without a credential, its answer, and what it must leave: a row of its own, or at least a count of refusals. */
 export type Visit = {
   readonly operation: string;
   readonly why: string;
-  readonly leaves: "row" | "trace";
+  readonly status: number;
+  /** `row`: in the organisation's log, `server's row`: in the server's own. */
+  readonly leaves: "row" | "server's row" | "trace";
   /** What an earlier visit was answered may be needed. */
   readonly sending: () => Sending;
   readonly heard?: (answer: Json) => void;
@@ -40,7 +42,7 @@ export async function openVisits(place: VisitedPlace): Promise<readonly Visit[]>
     ...(await signInVisits(place, owner)),
     ...(await invitationVisits(place)),
     ...(await resetVisits(place, owner)),
-    visitsOf("metrics")("trace", "from elsewhere without its token", () => ({ path: "/metrics" })),
+    visitsOf("metrics")([404, "trace"], "from elsewhere without its token", () => ({ path: "/metrics" })),
   ];
 }
 
@@ -56,25 +58,35 @@ async function signVisits({ server, mailbox }: VisitedPlace): Promise<Visit[]> {
   const shows = visitsOf("secufile.showSignPage");
   const acts = visitsOf("secufile.actOnSignPage");
   return [
-    shows("row", "a signer's link", () => ({ path: own })),
-    shows("row", "the envelope's link", () => ({ path: envelope })),
-    shows("trace", "a link of nobody", () => ({ path: nobody })),
-    acts("row", "signing what was not shown", () => ({ path: own, form: { act: "sign", name: "A", consent: "yes" } })),
-    acts("row", "opening", () => ({ path: own, form: { act: "open" } })),
-    acts("row", "opening again", () => ({ path: own, form: { act: "open" } })),
-    acts("row", "a code where none is needed", () => ({ path: own, form: { act: "code" } })),
-    acts("row", "signing without a name", () => ({ path: own, form: { act: "sign", consent: "yes" } })),
-    acts("row", "declining without a reason", () => ({ path: own, form: { act: "decline" } })),
-    acts("row", "delegating where it is not allowed", () => ({
+    shows([200, "row"], "a signer's link", () => ({ path: own })),
+    shows([200, "row"], "the envelope's link", () => ({ path: envelope })),
+    shows([404, "trace"], "a link of nobody", () => ({ path: nobody })),
+    acts([200, "row"], "signing what was not shown", () => ({
+      path: own,
+      form: { act: "sign", name: "A", consent: "yes" },
+    })),
+    acts([200, "row"], "opening", () => ({ path: own, form: { act: "open" } })),
+    acts([200, "row"], "opening again", () => ({ path: own, form: { act: "open" } })),
+    acts([200, "row"], "a code where none is needed", () => ({ path: own, form: { act: "code" } })),
+    acts([200, "row"], "signing without a name", () => ({ path: own, form: { act: "sign", consent: "yes" } })),
+    acts([200, "row"], "declining without a reason", () => ({ path: own, form: { act: "decline" } })),
+    acts([200, "row"], "delegating where it is not allowed", () => ({
       path: own,
       form: { act: "delegate", name: "B", email: "b@example.com" },
     })),
-    acts("row", "nonsense", () => ({ path: own, form: { act: "dance" } })),
-    acts("row", "asking as a stranger", () => ({ path: envelope, form: { act: "ask", email: "c@example.com" } })),
-    acts("row", "asking without an address", () => ({ path: envelope, form: { act: "ask", email: "none" } })),
-    acts("row", "asking as the signer", () => ({ path: envelope, form: { act: "ask", email } })),
-    acts("trace", "from another site", () => ({ path: own, form: {}, headers: { "sec-fetch-site": "cross-site" } })),
-    acts("trace", "a link of nobody", () => ({ path: nobody, form: { act: "open" } })),
+    acts([200, "row"], "nonsense", () => ({ path: own, form: { act: "dance" } })),
+    acts([200, "row"], "asking as a stranger", () => ({
+      path: envelope,
+      form: { act: "ask", email: "c@example.com" },
+    })),
+    acts([200, "row"], "asking without an address", () => ({ path: envelope, form: { act: "ask", email: "none" } })),
+    acts([200, "row"], "asking as the signer", () => ({ path: envelope, form: { act: "ask", email } })),
+    acts([403, "trace"], "from another site", () => ({
+      path: own,
+      form: {},
+      headers: { "sec-fetch-site": "cross-site" },
+    })),
+    acts([404, "trace"], "a link of nobody", () => ({ path: nobody, form: { act: "open" } })),
   ];
 }
 
@@ -104,17 +116,19 @@ async function keyStorageVisits({ server }: VisitedPlace): Promise<Visit[]> {
   return wanted.flatMap(([operation, path, body]) => {
     const calls = visitsOf(`ssks.${operation}`);
     const hasSession = path.startsWith("/tmr/");
-    const done = calls("row", "as it should be", () => to(path, body));
+    const done = calls([200, "row"], "as it should be", () => to(path, body));
     const goOn = (answer: Json): void => {
       session = answer.new_id;
     };
     return [
-      ...(hasSession ? [calls("row", "an unknown session", () => to(path, body, wrong))] : []),
+      ...(hasSession ? [calls([404, "row"], "an unknown session", () => to(path, body, wrong))] : []),
       ...(operation === "searchSlot"
-        ? [calls("row", "a wrong password", () => to(path, { ...slot, secret: "another" }))]
+        ? [calls([404, "row"], "a wrong password", () => to(path, { ...slot, secret: "another" }))]
         : []),
-      calls("trace", "an unknown application", () => to(path, body, { "x-seald-appid": NO_SESSION })),
-      ...(operation === "searchIdentity" ? [] : [calls("trace", "a wrong body", () => to(path, { nonsense: true }))]),
+      calls([401, "trace"], "an unknown application", () => to(path, body, { "x-seald-appid": NO_SESSION })),
+      ...(operation === "searchIdentity"
+        ? []
+        : [calls([400, "trace"], "a wrong body", () => to(path, { nonsense: true }))]),
       operation === "validateChallenge" ? { ...done, heard: goOn } : done,
     ];
   });
@@ -140,23 +154,32 @@ async function signInVisits(place: VisitedPlace, { email }: Person): Promise<Vis
   };
   const code = (): string => codeAt(String(secret), new Date(at.getTime() + 30_000));
   return [
-    { ...login("row", "as it should be", () => ({ path, body: { email, password: PASSWORD } })), heard: took },
-    login("row", "a wrong password", () => ({ path, body: { email, password: "another one" } })),
-    login("row", "an unknown address", () => ({ path, body: { email: "x@example.org", password: "another one" } })),
-    login("trace", "a wrong body", () => ({ path, body: { nonsense: true } })),
-    refresh("row", "as it should be", () => ({ path: refreshPath, body: { refresh_token: refreshToken } })),
-    refresh("row", "a spent token", () => ({ path: refreshPath, body: { refresh_token: refreshToken } })),
-    refresh("trace", "a guess", () => ({ path: refreshPath, body: { refresh_token: NOBODY } })),
+    { ...login([200, "row"], "as it should be", () => ({ path, body: { email, password: PASSWORD } })), heard: took },
+    login([401, "row"], "a wrong password", () => ({ path, body: { email, password: "another one" } })),
+    login([401, "server's row"], "an unknown address", () => ({
+      path,
+      body: { email: "x@example.org", password: "another one" },
+    })),
+    login([422, "trace"], "a wrong body", () => ({ path, body: { nonsense: true } })),
+    refresh([200, "row"], "as it should be", () => ({ path: refreshPath, body: { refresh_token: refreshToken } })),
+    refresh([401, "row"], "a spent token", () => ({ path: refreshPath, body: { refresh_token: refreshToken } })),
+    refresh([401, "trace"], "a guess", () => ({ path: refreshPath, body: { refresh_token: NOBODY } })),
     {
-      ...login("row", "where a code is asked for", () => ({
+      ...login([200, "row"], "where a code is asked for", () => ({
         path,
         body: { email: careful.email, password: PASSWORD },
       })),
       heard: tookHalf,
     },
-    byCode("row", "a wrong code", () => ({ path: codePath, body: { mfa_token: half, code: "ABCDEF01-ABCDEF01" } })),
-    byCode("trace", "a forged first half", () => ({ path: codePath, body: { mfa_token: `${half}x`, code: code() } })),
-    byCode("row", "as it should be", () => ({ path: codePath, body: { mfa_token: half, code: code() } })),
+    byCode([401, "row"], "a wrong code", () => ({
+      path: codePath,
+      body: { mfa_token: half, code: "ABCDEF01-ABCDEF01" },
+    })),
+    byCode([401, "trace"], "a forged first half", () => ({
+      path: codePath,
+      body: { mfa_token: `${half}x`, code: code() },
+    })),
+    byCode([200, "row"], "as it should be", () => ({ path: codePath, body: { mfa_token: half, code: code() } })),
   ];
 }
 
@@ -174,15 +197,19 @@ async function invitationVisits({ server, mailbox, tenantId }: VisitedPlace): Pr
   const path = "/v1/auth/invitations/accept";
   const [page, form] = [`/invite/${byPage}`, { name: "A. Person", password: PASSWORD }];
   return [
-    accepts("trace", "an easy password", () => ({ path, body: { ...body, password: GUESSABLE } })),
-    accepts("row", "as it should be", () => ({ path, body })),
-    accepts("trace", "a link that was used", () => ({ path, body })),
-    looks("row", "as it should be", () => ({ path: page })),
-    looks("trace", "a link of nobody", () => ({ path: `/invite/${NOBODY}` })),
-    acts("trace", "from another site", () => ({ path: page, form, headers: { "sec-fetch-site": "cross-site" } })),
-    acts("trace", "an easy password", () => ({ path: page, form: { ...form, password: GUESSABLE } })),
-    acts("row", "as it should be", () => ({ path: page, form })),
-    acts("trace", "a link that was used", () => ({ path: page, form })),
+    accepts([422, "trace"], "an easy password", () => ({ path, body: { ...body, password: GUESSABLE } })),
+    accepts([201, "row"], "as it should be", () => ({ path, body })),
+    accepts([410, "trace"], "a link that was used", () => ({ path, body })),
+    looks([200, "row"], "as it should be", () => ({ path: page })),
+    looks([410, "trace"], "a link of nobody", () => ({ path: `/invite/${NOBODY}` })),
+    acts([403, "trace"], "from another site", () => ({
+      path: page,
+      form,
+      headers: { "sec-fetch-site": "cross-site" },
+    })),
+    acts([422, "trace"], "an easy password", () => ({ path: page, form: { ...form, password: GUESSABLE } })),
+    acts([200, "row"], "as it should be", () => ({ path: page, form })),
+    acts([410, "trace"], "a link that was used", () => ({ path: page, form })),
   ];
 }
 
@@ -203,23 +230,31 @@ async function resetVisits(place: VisitedPlace, owner: Person): Promise<Visit[]>
   const password = "an entirely new password";
   const body = { token: byProgram, password };
   return [
-    completes("trace", "an easy password", () => ({ path, body: { ...body, password: GUESSABLE } })),
-    completes("trace", "a link of nobody", () => ({ path, body: { ...body, token: NOBODY } })),
-    completes("row", "as it should be", () => ({ path, body })),
-    looks("row", "as it should be", () => ({ path: page })),
-    looks("trace", "a link of nobody", () => ({ path: `/reset/${NOBODY}` })),
-    acts("trace", "an easy password", () => ({ path: page, form: { password: GUESSABLE } })),
-    acts("row", "as it should be", () => ({ path: page, form: { password } })),
-    acts("trace", "a link that was used", () => ({ path: page, form: { password } })),
-    // Links of before end with the next one.
-    asks("row", "as it should be", () => ({ path: "/v1/auth/password-reset", body: { email: owner.email } })),
-    asks("row", "an unknown address", () => ({ path: "/v1/auth/password-reset", body: { email: "x@example.org" } })),
-    asks("trace", "a wrong body", () => ({ path: "/v1/auth/password-reset", body: {} })),
+    completes([422, "trace"], "an easy password", () => ({ path, body: { ...body, password: GUESSABLE } })),
+    completes([410, "trace"], "a link of nobody", () => ({ path, body: { ...body, token: NOBODY } })),
+    completes([204, "row"], "as it should be", () => ({ path, body })),
+    looks([200, "row"], "as it should be", () => ({ path: page })),
+    looks([410, "trace"], "a link of nobody", () => ({ path: `/reset/${NOBODY}` })),
+    acts([422, "trace"], "an easy password", () => ({ path: page, form: { password: GUESSABLE } })),
+    acts([200, "row"], "as it should be", () => ({ path: page, form: { password } })),
+    acts([410, "trace"], "a link that was used", () => ({ path: page, form: { password } })),
+    // Links of before end with the next one. Whom an address belongs to is looked up later, by a job.
+    asks([202, "server's row"], "as it should be", () => ({
+      path: "/v1/auth/password-reset",
+      body: { email: owner.email },
+    })),
+    asks([202, "server's row"], "an unknown address", () => ({
+      path: "/v1/auth/password-reset",
+      body: { email: "x@example.org" },
+    })),
+    asks([422, "trace"], "a wrong body", () => ({ path: "/v1/auth/password-reset", body: {} })),
   ];
 }
 
-function visitsOf(operation: string): (leaves: Visit["leaves"], why: string, sending: Visit["sending"]) => Visit {
-  return (leaves, why, sending) => ({ operation, why, leaves, sending });
+type Ends = readonly [status: number, leaves: Visit["leaves"]];
+
+function visitsOf(operation: string): (ends: Ends, why: string, sending: Visit["sending"]) => Visit {
+  return ([status, leaves], why, sending) => ({ operation, why, status, leaves, sending });
 }
 
 /** Sends a visit as somebody at `address`; the server must trust this machine as a proxy. */

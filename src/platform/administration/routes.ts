@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { createToken } from "../credentials/operations.ts";
+import { actorOf, createToken } from "../credentials/operations.ts";
 import { tokenShapes } from "../credentials/schema.ts";
 import { pageOf, positionOf } from "../db/paging.ts";
 import { routeFor, type Route } from "../http/route.ts";
@@ -45,9 +45,10 @@ function createTenantRoute(): Route<Call> {
     answer: { kind: "json", status: 201, schema: tenantView, description: "The organisation." },
     errors: [],
     handle: async (call, { body }) =>
-      call.write(async (tx) =>
-        viewOf(await createTenant(tx, call.services.keyring, { name: body.name, isDemo: false, now: call.now })),
-      ),
+      call.write(async (tx) => {
+        const order = { name: body.name, isDemo: false, now: call.now };
+        return viewOf(await createTenant(tx, call.services.keyring, order, actorOf(call)));
+      }),
   });
 }
 
@@ -101,7 +102,7 @@ function deleteTenantRoute(): Route<Call> {
     answer: { kind: "empty", status: 204, description: "Shredded." },
     errors: [tenantErrors.tenant_not_found],
     async handle(call, { params }) {
-      await call.write((tx) => deleteTenant(tx, call.services.keyring, params.id, call.now));
+      await call.write((tx) => deleteTenant(tx, call.services.keyring, params.id, call.now, actorOf(call)));
     },
   });
 }

@@ -1,4 +1,4 @@
-import { recordAudit } from "../audit/audit.ts";
+import { recordAudit, type AuditActor } from "../audit/audit.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { newId } from "../ids/ids.ts";
 import { enqueueJob } from "../jobs/jobs.ts";
@@ -7,6 +7,8 @@ import { tenantError } from "./errors.ts";
 import { findTenant, insertTenant, listTenantIds, updateTenantDeleted, type TenantRow } from "./store.ts";
 
 const TENANTS_A_PAGE = 500;
+/** Without an address: at the first start, which makes the demo organisation. */
+const OPERATOR: AuditActor = { type: "operator", id: "operator" };
 
 /**
  * Makes an organisation with keys of its own. `tx` stands behind the server's own wall, whose audit log tells of it:
@@ -16,11 +18,12 @@ export async function createTenant(
   tx: Tx,
   keyring: Keyring,
   tenant: { name: string; isDemo: boolean; now: Date },
+  actor = OPERATOR,
 ): Promise<TenantRow> {
   const id = newId("ten", tenant.now);
   await insertTenant(tx, { id, ...tenant });
   await keyring.createTenantKeys(tx, id);
-  await auditTenant(tx, { operation: "createTenant", id, now: tenant.now });
+  await auditTenant(tx, { operation: "createTenant", id, now: tenant.now, actor });
   return { id, name: tenant.name, is_demo: tenant.isDemo, created_at: tenant.now, deleted_at: null };
 }
 
@@ -32,7 +35,13 @@ const ERASE_AFTER_MS = 5_000;
  * for it can be opened by anyone. Its tokens are refused from then on; other processes follow within a second. Its rows
  * and objects are erased by a job. `tx` stands behind the server's own wall, whose audit log is still read afterwards.
  */
-export async function deleteTenant(tx: Tx, keyring: Keyring, tenantId: string, now: Date): Promise<void> {
+export async function deleteTenant(
+  tx: Tx,
+  keyring: Keyring,
+  tenantId: string,
+  now: Date,
+  actor = OPERATOR,
+): Promise<void> {
   if ((await updateTenantDeleted(tx, tenantId, now)) === 0) {
     throw tenantError("tenant_not_found", `There is no organisation ${tenantId}.`);
   }
@@ -43,7 +52,7 @@ export async function deleteTenant(tx: Tx, keyring: Keyring, tenantId: string, n
     key: `platform.eraseTenant/${tenantId}`,
     runAt: new Date(now.getTime() + ERASE_AFTER_MS),
   });
-  await auditTenant(tx, { operation: "deleteTenant", id: tenantId, now });
+  await auditTenant(tx, { operation: "deleteTenant", id: tenantId, now, actor });
 }
 
 /** For pages and mails; the id where it was shredded meanwhile. */
@@ -61,12 +70,19 @@ export async function* everyTenantId(db: Database): AsyncGenerator<string> {
   }
 }
 
+type TenantAct = {
+  readonly operation: string;
+  readonly id: string;
+  readonly now: Date;
+  readonly actor: AuditActor;
+};
+
 /** In the server's own log: that of an organisation begins with its first act, and is erased with it. */
-async function auditTenant(tx: Tx, act: { operation: string; id: string; now: Date }): Promise<void> {
+async function auditTenant(tx: Tx, act: TenantAct): Promise<void> {
   await recordAudit(tx, SERVER_TENANT, {
     action: `platform.${act.operation}`,
     at: act.now,
-    actor: { type: "operator", id: "operator" },
+    actor: act.actor,
     resource: { type: "tenant", id: act.id },
     outcome: "success",
   });
