@@ -39,7 +39,7 @@ const SLOW_SECONDS: Readonly<Record<string, number>> = {
   "test/e2e/secufile-tokens.test.ts": 11,
   "test/e2e/secufile-audit-export.test.ts": 11,
   "src/platform/jobs/jobs.test.ts": 10,
-  "src/audited-routes.test.ts": 14,
+  "src/audited-routes.test.ts": 16,
   "src/role-routes.test.ts": 12,
   "src/platform/keys/keyring.test.ts": 10,
   "test/e2e/secufile-webhooks.test.ts": 9,

@@ -139,7 +139,11 @@ describe("every request is on record", () => {
   before(async () => {
     mailbox = await openMailbox();
     receiver = await startLocalServer((_request, response) => void response.writeHead(204).end());
-    server = await startTestServer({ ...mailbox.env, TABELLION_TRUSTED_PROXIES: "127.0.0.0/8" });
+    server = await startTestServer({
+      ...mailbox.env,
+      TABELLION_TRUSTED_PROXIES: "127.0.0.0/8",
+      TABELLION_REQUESTS_PER_SECOND: "1000",
+    });
     const tenantId = await demoTenant(server.database.superUrl);
     owner = await newPerson(server, mailbox, { tenantId, role: "owner" });
     const full = clientOf(server.origin, server.apiKey);
@@ -196,13 +200,13 @@ describe("every request is on record", () => {
 
   /** Operations that were answered with a 2xx. */
   const succeeded = new Set<string>();
-  let asked = 0;
+  let count = 0;
 
   /** One request, from an address of its own by which its row is known; and what is wrong with that row. */
-  async function driven(drive: Drive): Promise<{ answer: Answer; objection: string | null }> {
+  async function drove(drive: Drive): Promise<{ answer: Answer; objection: string | null }> {
     const { operation, method, path, options, why } = drive;
-    asked += 1;
-    const address = `198.18.${asked >> 8}.${asked & 255}`;
+    count += 1;
+    const address = `198.18.${count >> 8}.${count & 255}`;
     const headers = { ...options.headers, "x-forwarded-for": address };
     const answer = await drive.client().call(method, path, { ...options, headers });
     assert.notEqual(answer.status, 401, `${operation}: ${answer.bytes.toString()}`);
@@ -255,7 +259,7 @@ describe("every request is on record", () => {
     // One of the routes signs out.
     member = await signIn(server.origin, owner);
     for (const drive of some) {
-      const { objection } = await driven(drive);
+      const { objection } = await drove(drive);
       if (objection !== null) found.push(objection);
     }
     return found;
@@ -280,7 +284,7 @@ describe("every request is on record", () => {
   /** To rows of calls that succeeded. */
   const objections: string[] = [];
   const ask: Ask = async (operation, asking = {}) => {
-    const { answer, objection } = await driven(callOf(operation, asking));
+    const { answer, objection } = await drove(callOf(operation, asking));
     assert.ok(answer.status >= 200 && answer.status < 300, `${operation}: ${answer.status} ${answer.bytes.toString()}`);
     if (objection !== null) objections.push(objection);
     return answer.body;

@@ -142,7 +142,7 @@ export async function addDocument(place: WorkingPlace, tenantId: string, blobByt
 }
 
 export async function shredTenant(place: WorkingPlace, tenantId: string): Promise<void> {
-  await place.db.tenant(SERVER_TENANT, (tx) => deleteTenant(tx, place.keyring, tenantId, new Date()));
+  await place.db.tenant(SERVER_TENANT, (tx) => deleteTenant(tx, place.keyring, tenantId, { now: new Date() }));
 }
 
 async function* pieces(sizeBytes: number): AsyncGenerator<Uint8Array, void, void> {

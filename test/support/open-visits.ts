@@ -238,7 +238,7 @@ async function resetVisits(place: VisitedPlace, owner: Person): Promise<Visit[]>
     acts([422, "trace"], "an easy password", () => ({ path: page, form: { password: GUESSABLE } })),
     acts([200, "row"], "as it should be", () => ({ path: page, form: { password } })),
     acts([410, "trace"], "a link that was used", () => ({ path: page, form: { password } })),
-    // Links of before end with the next one. Whom an address belongs to is looked up later, by a job.
+    // Links of before end with the next one. Whom the address belongs to is looked up by a job.
     asks([202, "server's row"], "as it should be", () => ({
       path: "/v1/auth/password-reset",
       body: { email: owner.email },

@@ -97,8 +97,8 @@ async function webhooks(ask: Ask, { receiver }: SuccessPlace): Promise<void> {
   await ask("secufile.getWebhook", { params });
   await ask("secufile.testWebhook", { params });
   const delivery = await eventually("a delivery is listed", async () => {
-    const { data } = await ask("secufile.listWebhookDeliveries", { params });
-    return data.find((each: Json) => each.status === "delivered") ?? null;
+    const { data }: { data: Json[] } = await ask("secufile.listWebhookDeliveries", { params });
+    return data.find((each) => each.status === "delivered") ?? null;
   });
   await ask("secufile.replayWebhookDelivery", { params: { ...params, did: delivery.delivery_id } });
   await ask("secufile.rotateWebhookSecret", { params, body: { flip: "now" } });
@@ -204,8 +204,8 @@ async function ownAccount(ask: Ask, { server, mailbox, tenantId }: SuccessPlace)
   await signIn(server.origin, person);
   const as = await signIn(server.origin, person);
   await ask("platform.getMe", { as });
-  const { data } = await ask("platform.listSessions", { as });
-  const other = data.find((session: Json) => session.is_current !== true);
+  const { data }: { data: Json[] } = await ask("platform.listSessions", { as });
+  const other = data.find((session) => session.is_current !== true);
   await ask("platform.endSession", { as, params: { id: other.session_id } });
   await ask("platform.stepUp", { as, body: { password: PASSWORD } });
   const { secret } = await ask("platform.enrolTotp", { as });

@@ -102,7 +102,9 @@ function deleteTenantRoute(): Route<Call> {
     answer: { kind: "empty", status: 204, description: "Shredded." },
     errors: [tenantErrors.tenant_not_found],
     async handle(call, { params }) {
-      await call.write((tx) => deleteTenant(tx, call.services.keyring, params.id, call.now, actorOf(call)));
+      await call.write((tx) =>
+        deleteTenant(tx, call.services.keyring, params.id, { now: call.now, actor: actorOf(call) }),
+      );
     },
   });
 }

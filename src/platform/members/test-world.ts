@@ -71,7 +71,9 @@ export class World {
   }
 
   async shred(tenantId: string): Promise<void> {
-    await this.dbs[0].tenant(SERVER_TENANT, (tx) => deleteTenant(tx, this.keyring, tenantId, this.clock.now()));
+    await this.dbs[0].tenant(SERVER_TENANT, (tx) =>
+      deleteTenant(tx, this.keyring, tenantId, { now: this.clock.now() }),
+    );
   }
 
   /** A request of nobody who is known, to the first or second process. */

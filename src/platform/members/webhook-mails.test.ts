@@ -101,7 +101,7 @@ describe("mails about a webhook that was disabled", () => {
 
   test("of a shredded organisation nobody is told, and the job ends", async () => {
     const toldBefore = await told();
-    await db.tenant(SERVER_TENANT, (tx) => deleteTenant(tx, keyring, keys.tenantId, new Date()));
+    await db.tenant(SERVER_TENANT, (tx) => deleteTenant(tx, keyring, keys.tenantId, { now: new Date() }));
     await mailDisabledWebhook(services(), {
       tenantId: keys.tenantId,
       ...disabled,

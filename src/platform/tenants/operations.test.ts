@@ -28,7 +28,8 @@ describe("organisations", () => {
 
   const make = async (name: string): Promise<string> =>
     (await db.tenant(SERVER_TENANT, (tx) => createTenant(tx, keyring, { name, isDemo: false, now: NOW }))).id;
-  const shred = (id: string): Promise<void> => db.tenant(SERVER_TENANT, (tx) => deleteTenant(tx, keyring, id, NOW));
+  const shred = (id: string): Promise<void> =>
+    db.tenant(SERVER_TENANT, (tx) => deleteTenant(tx, keyring, id, { now: NOW }));
   const actionsOf = async (wall: string, id: string): Promise<string[]> => {
     const rows = await db.tenant(wall, (tx) =>
       tx.many(sql<{ action: string }>`

@@ -39,8 +39,7 @@ export async function deleteTenant(
   tx: Tx,
   keyring: Keyring,
   tenantId: string,
-  now: Date,
-  actor = OPERATOR,
+  { now, actor = OPERATOR }: { readonly now: Date; readonly actor?: AuditActor },
 ): Promise<void> {
   if ((await updateTenantDeleted(tx, tenantId, now)) === 0) {
     throw tenantError("tenant_not_found", `There is no organisation ${tenantId}.`);
