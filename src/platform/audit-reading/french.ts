@@ -39,12 +39,10 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
     "Des lignes JSON vérifiables sans ce serveur : `npx tabellion audit verify FILE`.",
   "Records, one a line.": "Les enregistrements, un par ligne.",
   "Too many open streams": "Trop de flux ouverts",
-  "The newest signed checkpoint of the organisation's audit log":
-    "Le dernier point de contrôle signé du journal d'audit de l'organisation",
-  "The newest signed checkpoint of the organisation's audit log.":
-    "Le dernier point de contrôle signé du journal d'audit de l'organisation.",
+  "The newest signed checkpoint of this audit log": "Le dernier point de contrôle signé de ce journal d'audit",
+  "The newest signed checkpoint of this audit log.": "Le dernier point de contrôle signé de ce journal d'audit.",
   "C2SP tlog-checkpoint.": "Un tlog-checkpoint (C2SP).",
-  "Hashes of a tile of the organisation's audit log": "Condensés d'une tuile du journal d'audit de l'organisation",
+  "Hashes of a tile of this audit log": "Condensés d'une tuile de ce journal d'audit",
   "C2SP tlog-tiles: 32 bytes a hash, 256 in a full tile; `.p/W` asks for the first W.":
     "tlog-tiles (C2SP) : 32 octets par condensé, 256 dans une tuile pleine ; `.p/W` demande les W premiers.",
   "Level of the tile; 0 holds the leaves.": "Niveau de la tuile ; le niveau 0 contient les feuilles.",
@@ -52,10 +50,8 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
     "Numéro de la tuile, par groupes de trois chiffres : `067`, `x001/067` ; `067.p/12` pour une partie.",
   "Hashes.": "Les condensés.",
   "No such tile": "Cette tuile n'existe pas",
-  "Proof that the organisation's audit log only grew":
-    "Preuve que le journal d'audit de l'organisation n'a fait que croître",
-  "Proof that the organisation's audit log only grew.":
-    "Preuve que le journal d'audit de l'organisation n'a fait que croître.",
+  "Proof that this audit log only grew": "Preuve que ce journal d'audit n'a fait que croître",
+  "Proof that this audit log only grew.": "Preuve que ce journal d'audit n'a fait que croître.",
   "Size of the tree seen before.": "Taille de l'arbre vu auparavant.",
   "Size of the tree seen now.": "Taille de l'arbre vu maintenant.",
   "RFC 6962, section 2.1.2.": "RFC 6962, section 2.1.2.",
@@ -69,16 +65,16 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
     "Preuve que le journal des points de contrôle de toutes les organisations n'a fait que croître",
   "Proof that the log over the checkpoints of all organisations only grew.":
     "Preuve que le journal des points de contrôle de toutes les organisations n'a fait que croître.",
-  "Entries of a tile of the organisation's audit log": "Entrées d'une tuile du journal d'audit de l'organisation",
+  "Entries of a tile of this audit log": "Entrées d'une tuile de ce journal d'audit",
   "Entries of a tile of the log over the checkpoints of all organisations":
     "Entrées d'une tuile du journal des points de contrôle de toutes les organisations",
   "C2SP tlog-tiles: each behind its length in two bytes. An entry is the SHA-256 of a signed checkpoint.":
     "tlog-tiles (C2SP) : chacune précédée de sa longueur sur deux octets. Une entrée est le SHA-256 d'un point de contrôle signé.",
-  "Prove that the log over all organisations holds a checkpoint of this one":
-    "Prouver que le journal de toutes les organisations contient un point de contrôle de celle-ci",
-  "As JSON: the organisation's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and the signed `top_checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.":
-    "En JSON : le point de contrôle signé de l'organisation à cette taille (`checkpoint`), dont le SHA-256 est l'entrée `entry`, le chemin d'inclusion `path` et le point de contrôle signé `top_checkpoint`. Avec `format=tlog`, la preuve tlog-proof (C2SP) de cette entrée.",
-  "Size of the organisation's checkpoint.": "Taille du point de contrôle de l'organisation.",
+  "Prove that the log over all organisations holds a checkpoint of this audit log":
+    "Prouver que le journal de toutes les organisations contient un point de contrôle de ce journal d'audit",
+  "As JSON: this log's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and the signed `top_checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.":
+    "En JSON : le point de contrôle signé de ce journal à cette taille (`checkpoint`), dont le SHA-256 est l'entrée `entry`, le chemin d'inclusion `path` et le point de contrôle signé `top_checkpoint`. Avec `format=tlog`, la preuve tlog-proof (C2SP) de cette entrée.",
+  "Size of this log's checkpoint.": "Taille du point de contrôle de ce journal.",
   "No checkpoint of that size was signed": "Aucun point de contrôle de cette taille n'a été signé",
   "The checkpoint has no place in the log above yet":
     "Le point de contrôle n'a pas encore de place dans le journal de niveau supérieur",
@@ -131,7 +127,7 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
     "Secret des signatures d'un webhook, montré seulement maintenant ; null pour syslog.",
   "Verifier key of C2SP signed-note: `<origin>+<hash>+<base64>`.":
     "Clé de vérification au format signed-note (C2SP) : `<origin>+<hash>+<base64>`.",
-  "Of the organisation's log, the newest first.": "Celles du journal de l'organisation, la plus récente d'abord.",
+  "Of this audit log, the newest first.": "Celles de ce journal d'audit, la plus récente d'abord.",
   "The same keys, each with the time in which it signs. Keys of before stay here for ever.":
     "Les mêmes clés, chacune avec la période pendant laquelle elle signe. Les anciennes clés restent ici pour toujours.",
   "Signs from here on (ISO 8601, UTC).": "Signe à partir de cette date (ISO 8601, UTC).",

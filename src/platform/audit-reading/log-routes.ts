@@ -12,7 +12,7 @@ const route = routeFor<Call>();
 const TAG = "Audit";
 const IMMUTABLE = "private, max-age=31536000, immutable";
 
-/** What is said differently of the two logs. */
+/** What is said differently of the two logs. `this audit log` is an organisation's, or the server's own to its operator. */
 type Kind = {
   readonly log: LogName;
   readonly prefix: string;
@@ -26,7 +26,7 @@ const OWN: Kind = {
   log: "audit",
   prefix: "/log",
   name: "Audit",
-  of: "the organisation's audit log",
+  of: "this audit log",
   entry: "a record's salt and canonical text",
 };
 const TOP: Kind = {
@@ -124,9 +124,9 @@ function topProofRoute(reading: Reading, at: At): Route<Call> {
     paths: at("/log/top/proof"),
     scopes: reading.scopes.read,
     tag: TAG,
-    summary: "Prove that the log over all organisations holds a checkpoint of this one",
+    summary: "Prove that the log over all organisations holds a checkpoint of this audit log",
     description:
-      "As JSON: the organisation's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and " +
+      "As JSON: this log's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and " +
       "the signed `top_checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.",
     query: topProofQuery,
     answer: {

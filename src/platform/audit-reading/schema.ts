@@ -189,11 +189,7 @@ const publishedKey = z.strictObject({
 });
 const publishedKeys = z.array(publishedKey).min(1).max(MAX_KEYS);
 export const keysShape = z.strictObject({
-  audit: z
-    .array(verifierKey)
-    .min(1)
-    .max(MAX_KEYS)
-    .meta({ description: "Of the organisation's log, the newest first." }),
+  audit: z.array(verifierKey).min(1).max(MAX_KEYS).meta({ description: "Of this audit log, the newest first." }),
   top: z.array(verifierKey).min(1).max(MAX_KEYS).meta({ description: "Of the log over all organisations." }),
   validity: z.strictObject({ audit: publishedKeys, top: publishedKeys }).meta({
     description: "The same keys, each with the time in which it signs. Keys of before stay here for ever.",
@@ -206,12 +202,12 @@ export const proofQuery = z.strictObject({
   format: z.enum(["json", "tlog"]).default("json").meta({ description: "`tlog`: C2SP tlog-proof, as text." }),
 });
 export const topProofQuery = z.strictObject({
-  size: treeSize.min(1).meta({ description: "Size of the organisation's checkpoint.", examples: [7] }),
+  size: treeSize.min(1).meta({ description: "Size of this log's checkpoint.", examples: [7] }),
   ...proofQuery.shape,
 });
 export type TopProofView = {
   readonly size: number;
-  /** The organisation's signed checkpoint of that size; its SHA-256 is `entry`. */
+  /** This log's signed checkpoint of that size; its SHA-256 is `entry`. */
   readonly checkpoint: string;
   /** Base64. */
   readonly entry: string;
