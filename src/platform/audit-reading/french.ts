@@ -72,9 +72,9 @@ export const auditReadingFrench: Readonly<Record<string, string>> = {
     "tlog-tiles (C2SP) : chacune précédée de sa longueur sur deux octets. Une entrée est le SHA-256 d'un point de contrôle signé.",
   "Prove that the log over all organisations holds a checkpoint of this audit log":
     "Prouver que le journal de toutes les organisations contient un point de contrôle de ce journal d'audit",
-  "As JSON: this log's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and the signed `top_checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.":
-    "En JSON : le point de contrôle signé de ce journal à cette taille (`checkpoint`), dont le SHA-256 est l'entrée `entry`, le chemin d'inclusion `path` et le point de contrôle signé `top_checkpoint`. Avec `format=tlog`, la preuve tlog-proof (C2SP) de cette entrée.",
-  "Size of this log's checkpoint.": "Taille du point de contrôle de ce journal.",
+  "As JSON: this audit log's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and the signed `top_checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.":
+    "En JSON : le point de contrôle signé de ce journal d'audit à cette taille (`checkpoint`), dont le SHA-256 est l'entrée `entry`, le chemin d'inclusion `path` et le point de contrôle signé `top_checkpoint`. Avec `format=tlog`, la preuve tlog-proof (C2SP) de cette entrée.",
+  "Size of this audit log's checkpoint.": "Taille du point de contrôle de ce journal d'audit.",
   "No checkpoint of that size was signed": "Aucun point de contrôle de cette taille n'a été signé",
   "The checkpoint has no place in the log above yet":
     "Le point de contrôle n'a pas encore de place dans le journal de niveau supérieur",

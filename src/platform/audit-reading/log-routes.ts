@@ -126,7 +126,7 @@ function topProofRoute(reading: Reading, at: At): Route<Call> {
     tag: TAG,
     summary: "Prove that the log over all organisations holds a checkpoint of this audit log",
     description:
-      "As JSON: this log's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and " +
+      "As JSON: this audit log's signed `checkpoint` of that size, whose SHA-256 is the `entry`, the inclusion `path` and " +
       "the signed `top_checkpoint`. With `format=tlog` the C2SP tlog-proof of that entry.",
     query: topProofQuery,
     answer: {

@@ -202,12 +202,12 @@ export const proofQuery = z.strictObject({
   format: z.enum(["json", "tlog"]).default("json").meta({ description: "`tlog`: C2SP tlog-proof, as text." }),
 });
 export const topProofQuery = z.strictObject({
-  size: treeSize.min(1).meta({ description: "Size of this log's checkpoint.", examples: [7] }),
+  size: treeSize.min(1).meta({ description: "Size of this audit log's checkpoint.", examples: [7] }),
   ...proofQuery.shape,
 });
 export type TopProofView = {
   readonly size: number;
-  /** This log's signed checkpoint of that size; its SHA-256 is `entry`. */
+  /** This audit log's signed checkpoint of that size; its SHA-256 is `entry`. */
   readonly checkpoint: string;
   /** Base64. */
   readonly entry: string;
