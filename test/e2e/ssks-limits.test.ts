@@ -105,6 +105,11 @@ const rows: readonly Row[] = [
     status: 403,
     calls: ({ app, other }) => [() => guess(app, HERE), () => guess(app, THERE), () => guess(other, HERE)],
   },
+  {
+    limit: "searches_found_per_address",
+    status: 200,
+    calls: ({ app }) => [() => hit(app, HERE), () => hit(app, HERE), () => hit(app, THERE)],
+  },
   ...unknownSession("/tmr/front/challenge_validate/", { challenge: "aaaaaaaa", auth_factor: newUser().auth_factor }),
   ...unknownSession("/tmr/front/push/", { data_b64: "AAEC" }),
   ...unknownSession("/tmr/front/search/"),
@@ -141,6 +146,12 @@ const rows: readonly Row[] = [
     },
   ]),
 ];
+
+/** Stores a slot, which is then found again and again. */
+function hit(app: SsksClient, from: string): Called {
+  const { user_id } = newUser();
+  return push(app, THERE, user_id).then(() => search(app, from, user_id, "right"));
+}
 
 /** Asserts what the contract says of too many calls, and gives the seconds to wait. */
 function heldBack(answer: Answer): number {

@@ -11,7 +11,13 @@ const WIDE = { burst: 1_000_000, every_seconds: 1 } as const;
 const LIMITS = [
   ...["sends_per_user", "sends_per_factor", "sends_per_app"],
   ...["challenges_per_factor", "challenges_per_address", "challenges_per_app"],
-  ...["searches_per_user_and_address", "searches_per_user", "searches_per_address", "searches_per_app"],
+  ...[
+    "searches_per_user_and_address",
+    "searches_per_user",
+    "searches_per_address",
+    "searches_per_app",
+    "searches_found_per_address",
+  ],
   ...["pushes_per_user_and_address", "pushes_per_user", "pushes_per_address", "pushes_per_app"],
 ];
 export const wideLimits: Readonly<Record<string, typeof WIDE>> = Object.fromEntries(LIMITS.map((name) => [name, WIDE]));

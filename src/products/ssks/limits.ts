@@ -4,7 +4,7 @@ export type Budget = { readonly burst: number; readonly every_seconds: number };
 /**
  * What each application may set otherwise. Budgets of passwords and challenges count what was wrong, and nothing but time
  * empties them; the narrow one of a user and address fills long before the wide one of that user, so that a stranger locks
- * himself out and not the owner. Those of an application are wide: what fills them holds up all of its users.
+ * himself out and not the owner. What is found counts by its address alone, so that it cannot be asked for without end. Those of an application are wide: what fills them holds up all of its users.
  */
 export const usualLimits = {
   sends_per_user: { burst: 10, every_seconds: 180 },
@@ -16,6 +16,7 @@ export const usualLimits = {
   searches_per_user_and_address: { burst: 10, every_seconds: 180 },
   searches_per_user: { burst: 100, every_seconds: 180 },
   searches_per_address: { burst: 100, every_seconds: 180 },
+  searches_found_per_address: { burst: 600, every_seconds: 1 },
   searches_per_app: { burst: 100_000, every_seconds: 0.01 },
   pushes_per_user_and_address: { burst: 30, every_seconds: 60 },
   pushes_per_user: { burst: 300, every_seconds: 30 },

@@ -29,15 +29,16 @@ export async function rememberAddress(tx: Tx, tenantId: string, name: KnownName,
   ]);
 }
 
-/** What a search in vain takes from. */
-export function searchCosts({ call }: FrontCall, userId: string): { narrow: Counted[]; all: Counted[] } {
+/** What a search in vain takes from, and one that finds something. */
+export function searchCosts({ call }: FrontCall, userId: string): Record<"narrow" | "all" | "hits", Counted[]> {
   const address = addressPrefix(call.remoteAddress);
   const narrow: Counted[] = [
     { limit: "searches_per_user_and_address", whom: [userId, address] },
     { limit: "searches_per_address", whom: [address] },
     { limit: "searches_per_app", whom: [] },
   ];
-  return { narrow, all: [...narrow, { limit: "searches_per_user", whom: [userId] }] };
+  const hits: Counted[] = [{ limit: "searches_found_per_address", whom: [address] }];
+  return { narrow, all: [...narrow, { limit: "searches_per_user", whom: [userId] }], hits };
 }
 
 /**
@@ -48,9 +49,9 @@ export function searchCosts({ call }: FrontCall, userId: string): { narrow: Coun
  */
 export async function lookForSlot(front: FrontCall, name: KnownName): Promise<SlotRow> {
   const { app, call } = front;
-  const { narrow, all } = searchCosts(front, name.userId);
+  const { narrow, all, hits } = searchCosts(front, name.userId);
   const look = (counted: readonly Counted[], mustBeKnown: boolean): Promise<SlotRow> => {
-    const cost = { ...takesOfBudgets(app, counted), mustBeKnown };
+    const cost = { misses: takesOfBudgets(app, counted), hits: takesOfBudgets(app, hits), mustBeKnown };
     return call.services.db.tenant(app.tenant_id, (tx) => findSlot(tx, app.tenant_id, name, cost), {
       isCommitAhead: true,
     });

@@ -41,7 +41,7 @@ export async function pushSlot(front: FrontCall, request: SlotPushRequest): Prom
   return { id };
 }
 
-/** Gives a slot to who knows its secret. What is not found counts against user and address; what is found does not. */
+/** Gives a slot to who knows its secret. What is not found counts against user and address; what is found, against the address alone. */
 export async function searchSlot(front: FrontCall, request: SlotSearchRequest): Promise<{ data_b64: string }> {
   const { app, keys, call } = front;
   const { user_id: userId } = request;

@@ -32,6 +32,9 @@ export async function insertSlot(
   return stored?.id ?? null;
 }
 
+/** What a look takes from, by what comes of it. */
+export type SearchCosts = { readonly misses: BudgetTakes; readonly hits: BudgetTakes; readonly mustBeKnown: boolean };
+
 /** What a look found. `wrapped_key` is null where it is not this slot that the user has; `seen_at`, where this address is new to it. */
 export type SlotRow = {
   /** 0, or the microseconds until the buckets have room: then nobody may be told of the rest. */
@@ -43,31 +46,42 @@ export type SlotRow = {
 };
 
 /**
- * Looks for a slot and takes what that costs in one statement: a slot that is there is free, a miss takes from the buckets.
- * With `mustBeKnown` it is free only where it was got back from this address before.
+ * Looks for a slot and takes what that costs in one statement: a miss takes from its buckets, a slot that is there waits for
+ * those and takes from the ones of hits. With `mustBeKnown` it counts as a hit only where it was got back from this address before.
  */
 export async function findSlot(
   tx: Tx,
   tenantId: string,
   name: SlotName & { readonly addressMac: Buffer },
-  cost: BudgetTakes & { readonly mustBeKnown: boolean },
+  { misses, hits, mustBeKnown }: SearchCosts,
 ): Promise<SlotRow> {
   const row = await tx.one(sql<SlotRow>`
-    select platform.take_from_buckets(
-             ${cost.hashes}::bytea[], ${cost.bursts}::integer[], ${cost.everyUs}::bigint[],
-             slot.id is not null and (known.seen_at is not null or not ${cost.mustBeKnown}::boolean), true
-           )::float8 as wait_us,
-           any_slot.is_there is not null as has_slots, slot.wrapped_key, slot.sealed_data, known.seen_at
-      from (select true) as look
-      left join (select true as is_there from ssks.slots
-                  where tenant_id = ${tenantId} and app_id = ${name.appId} and user_id = ${name.userId} limit 1) as any_slot
-        on true
-      left join ssks.slots slot
-        on slot.tenant_id = ${tenantId} and slot.app_id = ${name.appId} and slot.user_id = ${name.userId}
-       and slot.secret_mac = ${name.secretMac}
-      left join ssks.known_addresses known
-        on known.tenant_id = slot.tenant_id and known.app_id = slot.app_id and known.user_id = slot.user_id
-       and known.secret_mac = slot.secret_mac and known.address_mac = ${name.addressMac}`);
+    with found as materialized (
+      select slot.id is not null and (known.seen_at is not null or not ${mustBeKnown}::boolean) as is_hit,
+             any_slot.is_there is not null as has_slots, slot.wrapped_key, slot.sealed_data, known.seen_at
+        from (select true) as look
+        left join (select true as is_there from ssks.slots
+                    where tenant_id = ${tenantId} and app_id = ${name.appId} and user_id = ${name.userId} limit 1) as any_slot
+          on true
+        left join ssks.slots slot
+          on slot.tenant_id = ${tenantId} and slot.app_id = ${name.appId} and slot.user_id = ${name.userId}
+         and slot.secret_mac = ${name.secretMac}
+        left join ssks.known_addresses known
+          on known.tenant_id = slot.tenant_id and known.app_id = slot.app_id and known.user_id = slot.user_id
+         and known.secret_mac = slot.secret_mac and known.address_mac = ${name.addressMac}
+    ), held as materialized (
+      select platform.take_from_buckets(
+               ${misses.hashes}::bytea[], ${misses.bursts}::integer[], ${misses.everyUs}::bigint[], is_hit, true
+             ) as wait_us
+        from found
+    )
+    select case when held.wait_us = 0 and found.is_hit
+                then platform.take_from_buckets(
+                       ${hits.hashes}::bytea[], ${hits.bursts}::integer[], ${hits.everyUs}::bigint[], false, true)
+                else held.wait_us
+            end::float8 as wait_us,
+           found.has_slots, found.wrapped_key, found.sealed_data, found.seen_at
+      from found, held`);
   if (row === null) throw new Error("a look for a slot answered nothing");
   return row;
 }
