@@ -201,7 +201,10 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
       listTenants: (after) => db.directory((tx) => listTenantIdsEver(tx, after, TENANTS_A_PAGE)),
       isShredded: (tenantId) => db.directory(async (tx) => (await findTenant(tx, tenantId)) === null),
     }),
-    ...(await notifyJobs(services, Object.fromEntries(products.flatMap(({ wanted = {} }) => Object.entries(wanted))))),
+    ...(await notifyJobs(services, {
+      wanted: Object.fromEntries(products.flatMap(({ wanted = {} }) => Object.entries(wanted))),
+      unsent: Object.fromEntries(products.flatMap(({ unsent = {} }) => Object.entries(unsent))),
+    })),
   ];
   const jobs = await startJobs({
     db,

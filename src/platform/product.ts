@@ -12,7 +12,7 @@ import type { JobDefinition } from "./jobs/jobs.ts";
 import type { Keyring, TenantKeys } from "./keys/keyring.ts";
 import type { Log } from "./log/log.ts";
 import type { MemberRole } from "./members/roles.ts";
-import type { WantedByPurpose } from "./notify/send.ts";
+import type { UnsentByPurpose, WantedByPurpose } from "./notify/send.ts";
 import type { Outbound } from "./outbound/outbound.ts";
 
 /** What `main.ts` builds once and hands to every area and product. */
@@ -106,6 +106,8 @@ export type Product = {
   readonly jobs: readonly JobDefinition[];
   /** Of notifications about something: whether anybody still waits for them. */
   readonly wanted?: WantedByPurpose;
+  /** Told when one of them ended and certainly was not sent. */
+  readonly unsent?: UnsentByPurpose;
   readonly events: Readonly<Record<string, EventRow>>;
   readonly errors: ErrorTable;
   readonly migrations: readonly MigrationFolder[];

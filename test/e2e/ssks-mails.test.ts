@@ -2,24 +2,33 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { until } from "../support/embedded-folder.ts";
 import { openMailbox } from "../support/mailbox.ts";
-import { expected, look } from "../support/secufile-client.ts";
+import { clientOf, expected, look } from "../support/secufile-client.ts";
 import { freePort, startTestServer } from "../support/server.ts";
 import { newApp, openSession, wideLimits } from "../support/ssks-app.ts";
-import { newUser, type SsksClient } from "../support/ssks-client.ts";
+import { startLocalServer, type LocalServer } from "../support/local-server.ts";
+import { demoSsks, newUser, type SsksClient } from "../support/ssks-client.ts";
 
 describe("challenges that wait because the mail server is away", () => {
   let server: Awaited<ReturnType<typeof startTestServer>>;
   let app: SsksClient;
   let port: number;
+  let gateway: LocalServer;
+  let answer = 503;
   before(async () => {
+    gateway = await startLocalServer((_request, response) => void response.writeHead(answer).end());
     port = await freePort();
     server = await startTestServer({
       TABELLION_MAIL_FROM: "keys@tabellion.test",
       TABELLION_SMTP_URL: `smtp://127.0.0.1:${port}?tls=off`,
+      TABELLION_SMS_URL: `${gateway.url}/send`,
+      TABELLION_SMS_TOKEN: "a-token",
     });
     app = await newApp(server, { limits: wideLimits });
   });
-  after(() => server.remove());
+  after(async () => {
+    await server.remove();
+    await gateway.close();
+  });
 
   const rows = (text: string): ReturnType<typeof look> => look(server.database.superUrl, text);
   const states = async (): Promise<Readonly<Record<string, number>>> => {
@@ -45,7 +54,7 @@ describe("challenges that wait because the mail server is away", () => {
     await triedInVain(4);
     await open(replaced);
     await triedInVain(5);
-    const about = `about in (select id from ssks.users where user_id = '${deleted.user_id}')`;
+    const about = `about in (select app_id || '/' || id from ssks.users where user_id = '${deleted.user_id}')`;
     const [{ id }] = await rows(`select id from platform.notification_contents where ${about}`);
     expected(await app.back("/tmr/back/delete_user/", { user_id: deleted.user_id }), 200);
     assert.deepEqual(await rows(`select id from platform.notification_contents where id = '${id}'`), []);
@@ -68,5 +77,46 @@ describe("challenges that wait because the mail server is away", () => {
     assert.deepEqual(seen, [replaced, waiting].map(({ auth_factor: { value } }) => value).toSorted());
     const failures = "select id from platform.audit_events where action = 'platform.sendNotification'";
     assert.deepEqual(await rows(failures), []);
+  });
+
+  test("SK-13 a text message that is refused, withdrawn or not wanted any more does not count, one that may have gone does", async () => {
+    const phones = await newApp(server, { sms_quota: 2, limits: wideLimits });
+    const open = (user_id: string): Promise<unknown> => {
+      const user = { user_id, auth_factor: { type: "SMS", value: "+12065550100" } } as const;
+      return openSession(phones, user, { force_auth: true, fake_otp: false });
+    };
+    const sent = async (): Promise<number> =>
+      (await rows(`select sent from ssks.sms_usage where app_id = '${phones.appId}'`))[0].sent;
+    const told = (count: number): Promise<void> => until(`${count} count`, async () => (await sent()) === count);
+    await open("one");
+    await open("two");
+    await assert.rejects(open("third"), /406/);
+    assert.equal(await sent(), 2);
+    await until("both wait for another attempt", async () => {
+      const tried = "select id from platform.notifications where kind = 'sms' and state = 'waiting' and attempts > 0";
+      return (await rows(tried)).length === 2;
+    });
+    for (const [user_id, left] of [
+      ["one", 1],
+      ["two", 0],
+    ] as const) {
+      expected(await phones.back("/tmr/back/delete_user/", { user_id }), 200);
+      assert.equal(await sent(), left, "withdrawn");
+    }
+    answer = 400;
+    await open("refused");
+    await told(0);
+    answer = 500;
+    await open("uncertain");
+    await until("it is uncertain", async () => (await states()).uncertain === 1);
+    assert.equal(await sent(), 1);
+    answer = 503;
+    await open("of a deleted application");
+    assert.equal(await contents(), 1);
+    expected(
+      await clientOf(server.origin, (await demoSsks(server)).token).call("DELETE", `/v1/ssks/apps/${phones.appId}`),
+      204,
+    );
+    assert.equal(await contents(), 0);
   });
 });

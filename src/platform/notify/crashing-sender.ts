@@ -32,7 +32,7 @@ const mail = smtpTransport({
 });
 process.stdout.write("started\n");
 await sendNotification(
-  { db, keyring, log, clock: systemClock, wanted: {} },
+  { db, keyring, log, clock: systemClock, wanted: {}, unsent: {} },
   { mail, sms: smsOutbox("/nowhere") },
   given,
   {

@@ -9,7 +9,7 @@ import type { DkimKey, Sender } from "./mail-message.ts";
 import { SEND_JOB } from "./notify.ts";
 import { sweepNotifications } from "./operations.ts";
 import { mailOutbox, smsOutbox, sweepOutbox } from "./outbox.ts";
-import { sendNotification, type Transports, type WantedByPurpose } from "./send.ts";
+import { sendNotification, type AskedByPurpose, type Transports } from "./send.ts";
 import { smsGateway } from "./sms-gateway.ts";
 import { parseRelay } from "./smtp-url.ts";
 import { smtpTransport } from "./smtp.ts";
@@ -20,11 +20,11 @@ type NotifyServices = Pick<Services, "config" | "db" | "keyring" | "clock" | "lo
 const MAX_ATTEMPTS = 25;
 
 /** Sending, and forgetting what was sent. Throws `StartError` when the DKIM key cannot be read. */
-export async function notifyJobs(services: NotifyServices, wanted: WantedByPurpose): Promise<JobDefinition[]> {
+export async function notifyJobs(services: NotifyServices, asked: AskedByPurpose): Promise<JobDefinition[]> {
   const { config, clock } = services;
   const folder = join(config.dataDirectory, "outbox");
   const transports = await transportsOf(services, folder);
-  const sending = { ...services, wanted };
+  const sending = { ...services, ...asked };
   return [
     job({
       name: SEND_JOB,

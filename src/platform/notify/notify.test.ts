@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { sql } from "../db/sql.ts";
 import { isAppError } from "../errors/errors.ts";
-import { enqueueMail, HOURLY_LIMITS, withdrawNotifications } from "./notify.ts";
+import { enqueueMail, HOURLY_LIMITS, withdrawFamily, withdrawNotifications } from "./notify.ts";
 import { sweepNotifications } from "./operations.ts";
 import { mailOutbox, smsOutbox, sweepOutbox } from "./outbox.ts";
 import type { Transports } from "./send.ts";
 import { sender, World } from "./test-world.ts";
+import type { Outcome } from "./transport.ts";
 
 describe("notifications", () => {
   let world: World;
@@ -93,6 +94,40 @@ describe("notifications", () => {
       [gone, other].map((id) => names.some((name) => name.includes(id))),
       [false, true],
     );
+  });
+
+  test("what certainly was not sent is told of once, to whoever asked for it; what is uncertain is not", async (t) => {
+    t.after(() => {
+      world.unsent = {};
+    });
+    const told: string[] = [];
+    world.unsent = { "test.mail": async (_tx, _tenantId, { kind, about }) => void told.push(`${kind} ${about}`) };
+    const ending = (outcome: Outcome): Pick<Transports, "mail"> => ({
+      mail: {
+        name: "ending",
+        async deliver(_parcel, attempt) {
+          await attempt.begin();
+          return outcome;
+        },
+      },
+    });
+    const refused = await world.mail({ about: "refused" });
+    for (let times = 0; times < 2; times++) await world.attempt(refused, ending({ kind: "refused", error: "no" }));
+    await world.attempt(await world.mail({ about: "unclear" }), ending({ kind: "uncertain", error: "who knows" }));
+    await world.attempt(await world.mail({ about: "sent" }), ending({ kind: "sent" }));
+    await world.attempt(await world.mail(), ending({ kind: "refused", error: "about nothing" }));
+    await world.attempt(await world.mail({ about: "late", expiresAt: world.clock.now() }));
+    assert.deepEqual(told, ["mail refused", "mail late"]);
+  });
+
+  test("what is withdrawn by its family goes with all of it and nothing beside", async () => {
+    const abouts = ["app/1", "app/2", "app", "app0", "ap/1"];
+    const ids = await Promise.all(abouts.map((about) => world.mail({ about })));
+    await world.db.tenant(world.tenantId, (tx) =>
+      withdrawFamily(tx, world.tenantId, { family: "app", at: world.clock.now() }),
+    );
+    const states = await Promise.all(ids.map(async (id) => (await world.row(id)).state));
+    assert.deepEqual(states, ["withdrawn", "withdrawn", "waiting", "waiting", "waiting"]);
   });
 
   test("what nobody waits for any more is dropped before it goes, also while the far end is being called", async (t) => {

@@ -10,7 +10,13 @@ import { sealContent, type NotificationContent } from "./content.ts";
 import { notifyError } from "./errors.ts";
 import type { MailLocale } from "./layout.ts";
 import type { NotificationKind } from "./notification.ts";
-import { insertContent, insertNotification, updateWithdrawn } from "./store.ts";
+import {
+  insertContent,
+  insertNotification,
+  updateFamilyWithdrawn,
+  updateWithdrawn,
+  type WithdrawnRow,
+} from "./store.ts";
 
 export type NewMail = {
   readonly to: string;
@@ -88,13 +94,25 @@ export async function enqueueSms(tx: Tx, keys: TenantKeys, sms: NewSms): Promise
   return enqueue(tx, keys, { kind: "sms", to: sms.to, text: sms.text }, sms);
 }
 
-/** Takes back what waits about any of these, and erases it. What has passed the point of no return goes on. */
+/**
+ * Takes back what waits about any of these, erases it, and answers what it was: `Product.unsent` is not told of that. What has
+ * passed the point of no return goes on.
+ */
 export async function withdrawNotifications(
   tx: Tx,
   tenantId: string,
   of: { readonly abouts: readonly string[]; readonly at: Date },
+): Promise<WithdrawnRow[]> {
+  return of.abouts.length === 0 ? [] : updateWithdrawn(tx, tenantId, of);
+}
+
+/** The same of all whose about is `<family>/<anything>`. */
+export async function withdrawFamily(
+  tx: Tx,
+  tenantId: string,
+  of: { readonly family: string; readonly at: Date },
 ): Promise<void> {
-  if (of.abouts.length > 0) await updateWithdrawn(tx, tenantId, of);
+  await updateFamilyWithdrawn(tx, tenantId, of);
 }
 
 type Order = Pick<NewSms, "purpose" | "at" | "expiresAt" | "hour" | "about">;

@@ -5,7 +5,7 @@ import { enqueueJob, type JobRun } from "../jobs/jobs.ts";
 import { TenantShreddedError, type TenantKeys } from "../keys/keyring.ts";
 import type { Services } from "../product.ts";
 import { openContent, type MailContent, type NotificationContent, type SmsContent } from "./content.ts";
-import type { FinalState, NotificationRow } from "./notification.ts";
+import type { FinalState, NotificationKind, NotificationRow } from "./notification.ts";
 import { SEND_JOB } from "./notify.ts";
 import {
   deleteContent,
@@ -19,13 +19,24 @@ import {
 import type { Attempt, Outcome, Transport } from "./transport.ts";
 
 export type Transports = { readonly mail: Transport<MailContent>; readonly sms: Transport<SmsContent> };
-export type SendServices = Pick<Services, "db" | "keyring" | "clock" | "log"> & { readonly wanted: WantedByPurpose };
+export type SendServices = Pick<Services, "db" | "keyring" | "clock" | "log"> & AskedByPurpose;
 
 /** What is asked of whoever has asked for a notification, within the tenant's wall: whether anybody still waits for it. */
 export type Wanted = (tx: Tx, tenantId: string, of: WantedOf) => Promise<boolean>;
 export type WantedOf = { readonly about: string; readonly enqueuedAt: Date; readonly now: Date };
 /** Those of a purpose that is not named here go whatever happens. */
 export type WantedByPurpose = Readonly<Record<string, Wanted>>;
+
+/**
+ * What is told to whoever has asked for a notification, once and in the transaction in which it ends: that it certainly was not
+ * sent. Nothing of what is uncertain, also where that turns out later.
+ */
+export type Unsent = (tx: Tx, tenantId: string, of: UnsentOf) => Promise<void>;
+export type UnsentOf = { readonly kind: NotificationKind; readonly about: string; readonly enqueuedAt: Date };
+export type UnsentByPurpose = Readonly<Record<string, Unsent>>;
+
+/** By purpose, of those that are about something. */
+export type AskedByPurpose = { readonly wanted: WantedByPurpose; readonly unsent: UnsentByPurpose };
 
 const SECOND_MS = 1_000;
 /** What passes before the second attempt, before the third, and so on: about a day and a half. */
@@ -194,10 +205,17 @@ async function finish(
   const at = services.clock.now();
   await services.db.tenant(tenantId, async (tx) => {
     if ((await updateFinished(tx, tenantId, id, { ...end, at })) === 0) return;
-    await deleteContent(tx, tenantId, id);
+    const content = await deleteContent(tx, tenantId, id);
+    if (isUnsent(end.state)) await tellUnsent(services, tx, row, content?.about ?? null);
     if (!isQuiet(end.state)) await recordAudit(tx, tenantId, auditOf(row, { ...end, at }));
   });
   tell(services, row, end);
+}
+
+/** What was uncertain before has no content any more, and nobody is told. */
+async function tellUnsent({ unsent }: SendServices, tx: Tx, row: NotificationRow, about: string | null): Promise<void> {
+  if (about === null) return;
+  await unsent[row.purpose]?.(tx, row.tenant_id, { kind: row.kind, about, enqueuedAt: row.created_at });
 }
 
 /** The worker that had begun it is gone. */
@@ -222,6 +240,10 @@ function auditOf(row: NotificationRow, end: { state: FinalState; error: string |
     outcome: "failed",
     details: { kind: row.kind, purpose: row.purpose, state: end.state, reason: end.error ?? "" },
   } as const;
+}
+
+function isUnsent(state: FinalState): boolean {
+  return state === "failed" || state === "expired" || state === "withdrawn";
 }
 
 /** What went as it should: no failure to be told of. */

@@ -32,9 +32,10 @@ export async function findContent(tx: Tx, tenantId: string, id: string): Promise
     select sealed, about from platform.notification_contents where tenant_id = ${tenantId} and id = ${id}`);
 }
 
-/** Erases address and content. Zero rows: they are erased. */
-export async function deleteContent(tx: Tx, tenantId: string, id: string): Promise<number> {
-  return tx.run(sql`delete from platform.notification_contents where tenant_id = ${tenantId} and id = ${id}`);
+/** Erases address and content, and answers what it was about. Null: they are erased. */
+export async function deleteContent(tx: Tx, tenantId: string, id: string): Promise<Pick<ContentRow, "about"> | null> {
+  return tx.one(sql<Pick<ContentRow, "about">>`
+    delete from platform.notification_contents where tenant_id = ${tenantId} and id = ${id} returning about`);
 }
 
 /** Passes the point of no return. Zero rows: another attempt has, or it is over; nothing may be sent. */
@@ -98,16 +99,41 @@ export async function updateUncertain(
      where tenant_id = ${tenantId} and id = ${id} and state = 'sending'`);
 }
 
-/** Takes back and erases what waits about any of these; what an attempt has begun goes on. Zero rows: nothing waits. */
+export type WithdrawnRow = { readonly kind: NotificationKind; readonly about: string; readonly created_at: Date };
+
+/**
+ * Takes back and erases what waits about any of these, and answers what that was; what an attempt has begun goes on. Zero rows:
+ * nothing waits.
+ */
 export async function updateWithdrawn(
   tx: Tx,
   tenantId: string,
   of: { abouts: readonly string[]; at: Date },
-): Promise<number> {
-  return tx.run(sql`
+): Promise<WithdrawnRow[]> {
+  return tx.many(sql<WithdrawnRow>`
     with gone as (
       delete from platform.notification_contents
        where tenant_id = ${tenantId} and about = any(${[...of.abouts]}::text[])
+      returning id, about
+    )
+    update platform.notifications n
+       set state = 'withdrawn', error = null, finished_at = ${of.at}
+      from gone
+     where n.tenant_id = ${tenantId} and n.state = 'waiting' and n.id = gone.id
+    returning n.kind, gone.about, n.created_at`);
+}
+
+/** The same of all whose about begins with `family` and a slash. Zero rows: nothing waits. */
+export async function updateFamilyWithdrawn(
+  tx: Tx,
+  tenantId: string,
+  of: { family: string; at: Date },
+): Promise<number> {
+  // The sign that follows the slash in ASCII is the nought.
+  return tx.run(sql`
+    with gone as (
+      delete from platform.notification_contents
+       where tenant_id = ${tenantId} and about >= ${`${of.family}/`} and about < ${`${of.family}0`}
       returning id
     )
     update platform.notifications

@@ -12,7 +12,7 @@ import { createOutbound, type Outbound } from "../outbound/outbound.ts";
 import { testAuthority } from "../outbound/test-servers.ts";
 import { enqueueMail, enqueueSms, type NewMail, type NewSms } from "./notify.ts";
 import { mailOutbox, smsOutbox } from "./outbox.ts";
-import { sendNotification, type Transports, type WantedByPurpose } from "./send.ts";
+import { sendNotification, type Transports, type UnsentByPurpose, type WantedByPurpose } from "./send.ts";
 import type { NotificationRow } from "./notification.ts";
 import { findNotification } from "./store.ts";
 
@@ -35,6 +35,7 @@ export class World {
   });
   readonly tenantId = newId("ten");
   wanted: WantedByPurpose = {};
+  unsent: UnsentByPurpose = {};
 
   private constructor(parts: { database: TestDatabase; db: Database; keyring: Keyring; key: Buffer; folder: string }) {
     this.database = parts.database;
@@ -95,10 +96,10 @@ export class World {
 
   /** One attempt, as the job makes it; answers what the operator then sees. */
   async attempt(id: string, transports: Partial<Transports> = {}): Promise<NotificationRow> {
-    const { db, keyring, clock, tenantId, wanted } = this;
+    const { db, keyring, clock, tenantId, wanted, unsent } = this;
     const all = { ...this.files(), ...transports };
     const signal = new AbortController().signal;
-    await sendNotification({ db, keyring, clock, wanted, log: testLog }, all, { tenantId, id }, { signal });
+    await sendNotification({ db, keyring, clock, wanted, unsent, log: testLog }, all, { tenantId, id }, { signal });
     return this.row(id);
   }
 

@@ -13,7 +13,7 @@ import { authenticateManagerWith } from "./management/auth.ts";
 import { MANAGEMENT_PREFIX, isManagement, managementDialect } from "./management/dialect.ts";
 import { managementRoutes } from "./management/routes.ts";
 import { createAppLookup } from "./operations/app-lookup.ts";
-import { CHALLENGE_PURPOSE, isChallengeAwaited } from "./operations/challenges.ts";
+import { CHALLENGE_PURPOSE, giveBackUnsent, isChallengeAwaited } from "./operations/challenges.ts";
 import { headerSchemes } from "./published-contract.ts";
 import { backRoutes, frontRoutes } from "./routes.ts";
 import { failureShape } from "./schema.ts";
@@ -41,6 +41,7 @@ export function ssks(services: Services, tokenCheck: TokenCheck): Product {
     openRoutes: frontRoutes(apps),
     jobs: ssksJobs(services),
     wanted: { [CHALLENGE_PURPOSE]: isChallengeAwaited },
+    unsent: { [CHALLENGE_PURPOSE]: giveBackUnsent },
     events: ssksEvents,
     errors: { ...ssksErrors, ...credentialErrors },
     migrations: [{ area: "ssks", folder: new URL("./migrations/", import.meta.url) }],

@@ -4,6 +4,7 @@ import { updateRevoked } from "../../../platform/credentials/store.ts";
 import { pageOf, positionOf } from "../../../platform/db/paging.ts";
 import type { Tx } from "../../../platform/db/tx.ts";
 import { uuid } from "../../../platform/ids/ids.ts";
+import { withdrawFamily } from "../../../platform/notify/notify.ts";
 import type { Call } from "../../../platform/product.ts";
 import { monthOf, takesFakeChallenges } from "../app.ts";
 import { ssksError } from "../errors.ts";
@@ -92,6 +93,8 @@ export async function deleteApp(call: Call, id: string): Promise<void> {
     if ((await lockApp(tx, tenantId, id)) === null) throw noApp(id);
     await revokeKeys(tx, call, id);
     await Promise.all([deleteAppRow(tx, tenantId, id), deleteAppTenant(tx, tenantId, id)]);
+    // After whoever was sending one more: nobody else can from here on.
+    await withdrawFamily(tx, tenantId, { family: id, at: call.now });
     await noteApp(tx, call, "deleteApp", { appId: id });
   });
 }

@@ -3,14 +3,14 @@ import type { Tx } from "../../../platform/db/tx.ts";
 import { uuid } from "../../../platform/ids/ids.ts";
 import type { Keyring } from "../../../platform/keys/keyring.ts";
 import { enqueueMail, enqueueSms } from "../../../platform/notify/notify.ts";
-import type { Wanted } from "../../../platform/notify/send.ts";
+import type { Unsent, Wanted } from "../../../platform/notify/send.ts";
 import type { Call } from "../../../platform/product.ts";
 import { monthOf, needsMark, takesFakeChallenges, type App } from "../app.ts";
 import { CHALLENGE_ALPHABET, CHALLENGE_CHARACTERS, CHALLENGE_MARK, FAKE_CHALLENGE, SESSION_MS } from "../challenge.ts";
 import { refusedField, ssksError } from "../errors.ts";
 import type { Factor } from "../factor.ts";
 import { isTrue, type ChallengeSendRequest } from "../schema.ts";
-import { lockEnvironment, updateSmsUsage } from "../store/apps.ts";
+import { lockEnvironment, updateSmsGivenBack, updateSmsUsage } from "../store/apps.ts";
 import { findAwaited, insertSession } from "../store/sessions.ts";
 import { findTemplate } from "../store/templates.ts";
 import { mailOf, smsOf } from "../template.ts";
@@ -101,7 +101,23 @@ async function openSession(call: Call, opening: Opening): Promise<{ session_id: 
 
 /** A challenge that waits to be sent is worth nothing once its session was proved, replaced or ended, or its user deleted. */
 export const isChallengeAwaited: Wanted = async (tx, tenantId, { about, enqueuedAt, now }) =>
-  (await findAwaited(tx, tenantId, { userRef: about, openedAt: enqueuedAt, now })) !== null;
+  (await findAwaited(tx, tenantId, { userRef: readAbout(about).userRef, openedAt: enqueuedAt, now })) !== null;
+
+/** A text message that was accepted and certainly never sent does not count. */
+export const giveBackUnsent: Unsent = async (tx, tenantId, { kind, about, enqueuedAt }) => {
+  if (kind !== "sms") return;
+  await updateSmsGivenBack(tx, tenantId, { appId: readAbout(about).appId, month: monthOf(enqueuedAt) });
+};
+
+/** By what challenges are taken back: those of a user, or of a whole application, whose id is the family. */
+export function aboutOf({ id }: Pick<App, "id">, userRef: string): string {
+  return `${id}/${userRef}`;
+}
+
+function readAbout(about: string): { appId: string; userRef: string } {
+  const [appId = "", userRef = ""] = about.split("/");
+  return { appId, userRef };
+}
 
 /** Bound to its session: it opens no other, and who reads the database cannot try challenges against it. */
 export function challengeMac(keyring: Keyring, sessionId: string, challenge: string): Buffer {
@@ -148,7 +164,7 @@ async function send(tx: Tx, call: Call, { app, factor, template, challenge, user
   const order = {
     to: factor.address,
     purpose: CHALLENGE_PURPOSE,
-    about: userRef,
+    about: aboutOf(app, userRef),
     at: now,
     expiresAt: new Date(now.getTime() + SESSION_MS),
     hour: { key: app.id, limit: app.mails_per_hour },

@@ -7,8 +7,9 @@ import { look } from "../../../../test/support/secufile-client.ts";
 import { systemClock } from "../../../platform/clock/clock.ts";
 import type { Database } from "../../../platform/db/tx.ts";
 import { insertTenant } from "../../../platform/tenants/store.ts";
+import { deleteUsers } from "../store/users.ts";
 import { deleteSession, insertSession, updateAuthenticated, updateTries } from "../store/sessions.ts";
-import { isChallengeAwaited } from "./challenges.ts";
+import { aboutOf, isChallengeAwaited } from "./challenges.ts";
 import { sweepSessions } from "./sweeping.ts";
 
 const TENANT = "ten_01KB2Q6V9XJ4M8T3RZ5C7D1E0F";
@@ -44,7 +45,9 @@ describe("the sweep of sessions", () => {
     ...{ challengeMac: randomBytes(32), now: new Date(expiresAt.getTime() - 6 * HOUR_MS), expiresAt },
   });
   const isAwaited = async (userRef: string, openedAt: Date, now = new Date()): Promise<boolean> =>
-    db.tenant(TENANT, (tx) => isChallengeAwaited(tx, TENANT, { about: userRef, enqueuedAt: openedAt, now }));
+    db.tenant(TENANT, (tx) =>
+      isChallengeAwaited(tx, TENANT, { about: aboutOf({ id: appId }, userRef), enqueuedAt: openedAt, now }),
+    );
   const left = async (): Promise<number> =>
     (await look(database.superUrl, "select count(*)::int as count from ssks.sessions"))[0].count;
 
@@ -66,6 +69,22 @@ describe("the sweep of sessions", () => {
     assert.equal(await left(), 1);
     await sweep();
     assert.equal(await left(), 1);
+  });
+
+  test("users that are deleted are told of one by one, those that nobody had locked as well", async () => {
+    const [userId, at] = ["of two factors", new Date(Date.now() + 6 * HOUR_MS)];
+    const refs: string[] = [];
+    for (const factor of ["one", "two"]) {
+      const row = { ...session(userId, at), factorMac: Buffer.alloc(32, factor) };
+      const opened = await db.tenant(TENANT, (tx) => insertSession(tx, TENANT, row));
+      refs.push(opened?.user_ref ?? "");
+    }
+    const gone = await db.tenant(TENANT, (tx) => deleteUsers(tx, TENANT, { appId, userId, factorMac: null }));
+    const told = gone.toSorted((one, other) => one.id.localeCompare(other.id));
+    assert.deepEqual(
+      told,
+      refs.toSorted((one, other) => one.localeCompare(other)).map((id) => ({ id, had_identity: false })),
+    );
   });
 
   test("a challenge is waited for until its session was proved, replaced, ended, or is over", async () => {

@@ -8,6 +8,7 @@ import { countSlots, deleteSlots as deleteSlotRows } from "../store/slots.ts";
 import { countIdentities, countIdentitiesOfFactor, deleteUsers, insertUser, lockUsers } from "../store/users.ts";
 import { noteBack } from "./acts.ts";
 import { whileItLives } from "./app-lookup.ts";
+import { aboutOf, giveBackUnsent } from "./challenges.ts";
 import { factorMac, factorOf, optionalFactor, requiredFactor } from "./factors.ts";
 
 /** Whether a session with this factor would have to be authenticated; nothing is sent. */
@@ -59,12 +60,17 @@ export async function deleteUser(
   const of = targetOf(call, app, request);
   return call.write(async (tx) => {
     // In this order, each in sight of what the one before had waited for.
-    const [users, deleted] = await Promise.all([lockUsers(tx, app.tenant_id, of), deleteUsers(tx, app.tenant_id, of)]);
+    const [, users] = await Promise.all([lockUsers(tx, app.tenant_id, of), deleteUsers(tx, app.tenant_id, of)]);
+    const deleted = users.filter((user) => user.had_identity).length;
     // Their challenges that wait to be sent hold their addresses.
-    await Promise.all([
-      withdrawNotifications(tx, app.tenant_id, { abouts: users.map(({ id }) => id), at: call.now }),
+    const abouts = users.map(({ id }) => aboutOf(app, id));
+    const [unsent] = await Promise.all([
+      withdrawNotifications(tx, app.tenant_id, { abouts, at: call.now }),
       noteBack(tx, call, app, { operation: "deleteUser", userId: of.userId, details: { deleted } }),
     ]);
+    for (const { kind, about, created_at: enqueuedAt } of unsent) {
+      await giveBackUnsent(tx, app.tenant_id, { kind, about, enqueuedAt });
+    }
     return { status: "ok", deleted };
   });
 }

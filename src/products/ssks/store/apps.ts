@@ -107,6 +107,17 @@ export async function updateSmsUsage(
      where ssks.sms_usage.sent < ${of.quota}::integer`);
 }
 
+/** Counts one message less. Zero rows: the application is gone. */
+export async function updateSmsGivenBack(
+  tx: Tx,
+  tenantId: string,
+  of: { appId: string; month: string },
+): Promise<number> {
+  return tx.run(sql`
+    update ssks.sms_usage set sent = sent - 1
+     where tenant_id = ${tenantId} and app_id = ${of.appId} and month = ${of.month} and sent > 0`);
+}
+
 export type KeyRow = {
   readonly credential_id: string;
   readonly lookup_id: string;

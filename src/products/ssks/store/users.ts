@@ -53,33 +53,37 @@ export async function lockUsers(
   tx: Tx,
   tenantId: string,
   of: { appId: string; userId: string; factorMac: Buffer | null },
-): Promise<{ id: string }[]> {
-  return tx.many(sql<{ id: string }>`
-    select id from ssks.users
+): Promise<void> {
+  await tx.run(sql`
+    select from ssks.users
      where tenant_id = ${tenantId} and app_id = ${of.appId} and user_id = ${of.userId}
        and (${of.factorMac}::bytea is null or factor_mac = ${of.factorMac})
      order by id
        for update`);
 }
 
-/** Deletes the users that were locked, with their sessions and identities. Answers how many identities went. */
+/**
+ * Deletes users with their sessions and identities: those that were locked, and those that were made meanwhile. Answers which,
+ * and whether each had an identity.
+ */
 export async function deleteUsers(
   tx: Tx,
   tenantId: string,
   of: { appId: string; userId: string; factorMac: Buffer | null },
-): Promise<number> {
-  const row = await tx.one(sql<{ count: number }>`
+): Promise<DeletedUser[]> {
+  return tx.many(sql<DeletedUser>`
     with gone as (
       delete from ssks.users u
        where u.tenant_id = ${tenantId} and u.app_id = ${of.appId} and u.user_id = ${of.userId}
          and (${of.factorMac}::bytea is null or u.factor_mac = ${of.factorMac})
       returning u.id
     )
-    select count(i.id)::integer as count
+    select gone.id, i.id is not null as had_identity
       from gone
-      join ssks.identities i on i.tenant_id = ${tenantId} and i.user_ref = gone.id`);
-  return row?.count ?? 0;
+      left join ssks.identities i on i.tenant_id = ${tenantId} and i.user_ref = gone.id`);
 }
+
+export type DeletedUser = { readonly id: string; readonly had_identity: boolean };
 
 export type SealedData = { readonly wrappedKey: Buffer; readonly sealedData: Buffer };
 
