@@ -2,7 +2,7 @@
  * What key storage costs beyond its transactions, and what a million stored users cost: whole challenge cycles
  * (challenge_send, challenge_validate, search) and searches under a password over keep-alive HTTP, on a server with a
  * thousand users and on one with a million in turn, beside the bare durable transactions of the same calls on the same
- * tables. Then cycles whose challenge goes out as a mail by SMTP and is read from it, beside those that send none. Use: node bench/ssks.ts [--short], which makes do with a hundred thousand.
+ * tables; wrong passwords, too. Then cycles whose challenge goes out as a mail by SMTP and is read from it, beside those that send none. Use: node bench/ssks.ts [--short], which makes do with a hundred thousand.
  */
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
@@ -36,7 +36,7 @@ type Storage = {
   readonly known: readonly string[];
 };
 
-type Kind = "cycle" | "search";
+type Kind = "cycle" | "search" | "miss";
 
 const mailbox = await openMailbox();
 /** By address, what came and was not read yet. */
@@ -52,6 +52,7 @@ await withServer(mailbox.env, async (one) => {
       const sides = { few: { ...few, lanes }, many: { ...many, lanes: otherLanes } };
       await measure("cycle", "challenge cycles", { ...sides, bare: bare.cycle });
       await measure("search", "password searches", { ...sides, bare: bare.search });
+      await measure("miss", "passwords that are wrong", { ...sides, bare: bare.search });
       await measureMailed(sides.few);
     }),
   );
@@ -113,6 +114,12 @@ async function search(storage: Storage, lane: HttpLane, user: string): Promise<v
   await ask(storage, lane, { path: "/search/", body: slotOf(storage, user) });
 }
 
+/** Takes from the buckets, which a right one does not. */
+async function miss(storage: Storage, lane: HttpLane, user: string): Promise<void> {
+  const body = { ...slotOf(storage, user), secret: "wrong" };
+  await ask(storage, lane, { path: "/search/", body, status: 404 });
+}
+
 function factorOf(user: string): object {
   return { type: "EM", value: `${user}@example.org` };
 }
@@ -125,17 +132,26 @@ function slotOf({ app }: Storage, user: string): object {
   return { app_id: app.appId, user_id: user, secret: `of ${user}` };
 }
 
-type Request = { readonly path: string; readonly session?: string | undefined; readonly body: object };
+type Request = {
+  readonly path: string;
+  readonly session?: string | undefined;
+  readonly body: object;
+  readonly status?: number;
+};
 type Reply = { readonly session_id?: string; readonly new_id?: string };
 
-async function ask({ app }: Storage, lane: HttpLane, { path, session, body }: Request): Promise<Reply> {
+async function ask(
+  { app }: Storage,
+  lane: HttpLane,
+  { path, session, body, status: wanted = 200 }: Request,
+): Promise<Reply> {
   const head = [
     ...[`POST ${path} HTTP/1.1`, "Content-Type: application/json", `X-SEALD-APPID: ${app.appId}`],
     ...(path.includes("/back/") ? [`X-SEALD-APIKEY: ${app.apiKey}`] : []),
     ...(session === undefined ? [] : [`X-SEALD-SESSION: ${session}`]),
   ];
   const { status, text } = await lane.ask(head, JSON.stringify(body));
-  if (status !== 200) throw new Error(`${path} was answered with ${status}: ${text}`);
+  if (status !== wanted) throw new Error(`${path} was answered with ${status}: ${text}`);
   return JSON.parse(text);
 }
 
@@ -204,6 +220,8 @@ function callsOf(kind: Kind, storage: Measured, isMailed = false): (lane: number
     const user = storage.known[lane * share + (turn % share)] ?? "";
     const http = storage.lanes[lane];
     if (http === undefined) throw new Error("no connection");
-    await (kind === "cycle" ? cycle(storage, http, user, isMailed) : search(storage, http, user));
+    if (kind === "cycle") await cycle(storage, http, user, isMailed);
+    else if (kind === "search") await search(storage, http, user);
+    else await miss(storage, http, user);
   };
 }

@@ -10,7 +10,7 @@ const TENANT = "ten_bench";
 const APP = "app_bench";
 
 /**
- * Users of an application up to `count`, with an identity, a password and a session each, as
+ * Users of an application up to `count`, with an identity, a password that was used at one address, and a session each, as
  * clients would have left them: hashes and ciphertext that nothing opens. Those that are there stay.
  */
 export async function fillStorage(database: TestDatabase, appId: string, count: number): Promise<void> {
@@ -26,7 +26,7 @@ export async function fillStorage(database: TestDatabase, appId: string, count: 
     const rows = "from generate_series(1, $3::int) as n where $2::text is not null";
     await client.query(`insert into ssks.${columns} select $1, ${row} ${rows}`, given);
   }
-  for (const table of ["users", "identities", "slots", "sessions"])
+  for (const table of ["users", "identities", "slots", "sessions", "known_addresses"])
     await client.query(`vacuum (analyze) ssks.${table}`);
   await client.end();
 }
@@ -54,6 +54,10 @@ const STORED = [
   [
     "slots (tenant_id, app_id, user_id, secret_mac, id, wrapped_key, sealed_data, stored_at)",
     `$2, ${uuid("user")}, ${hash("secret")}, ${uuid("slot")}, ${SEALED}`,
+  ],
+  [
+    "known_addresses (tenant_id, app_id, user_id, secret_mac, address_mac, seen_at)",
+    `$2, ${uuid("user")}, ${hash("secret")}, ${hash("address")}, now()`,
   ],
   [
     `sessions (tenant_id, user_ref, session_mac, must_authenticate, is_authenticated, challenge_mac, tries, created_at,

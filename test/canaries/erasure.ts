@@ -27,6 +27,9 @@ export async function storeBothSides(app: SsksClient, superuser: pg.Client): Pro
   expected(await app.front("/tmr/front/push/", session_id, { data_b64, auth_factor }), 200);
   const slot = { app_id: app.appId, user_id, secret: randomUUID().repeat(4).slice(0, 128), data_b64 };
   expected(await app.front("/push/", null, slot), 200);
+  // From here on its address is known, in a row that names the secret as well.
+  const { data_b64: _data, ...asked } = slot;
+  expected(await app.front("/search/", null, asked), 200);
   return {
     kept: await keptOf(superuser, user_id),
     async erase() {
@@ -39,9 +42,11 @@ export async function storeBothSides(app: SsksClient, superuser: pg.Client): Pro
 
 async function keptOf(superuser: pg.Client, userId: string): Promise<readonly Canary[]> {
   const { rows } = await superuser.query<Record<string, Buffer>>(
-    `select u.factor_mac, i.wrapped_key, i.sealed_data, s.secret_mac, s.wrapped_key as slot_key, s.sealed_data as slot_data
+    `select u.factor_mac, i.wrapped_key, i.sealed_data, s.secret_mac, s.wrapped_key as slot_key, s.sealed_data as slot_data,
+            k.secret_mac as known_secret_mac, k.address_mac
        from ssks.users u join ssks.identities i on i.tenant_id = u.tenant_id and i.user_ref = u.id
             join ssks.slots s on s.tenant_id = u.tenant_id and s.user_id = u.user_id
+            join ssks.known_addresses k on k.tenant_id = s.tenant_id and k.app_id = s.app_id and k.user_id = s.user_id
       where u.user_id = $1`,
     [userId],
   );

@@ -163,7 +163,7 @@ describe("the checklist for a server that today's clients of key storage can use
       assert.deepEqual([dead.status, dead.text], [404, '{"model":"TMRSession"}'], path);
     }
     // A challenge is no session's that has proved itself; and a session of another application's is none of this one.
-    assert.notEqual((await sendTo(VALIDATE, proof, next)).status, 200);
+    assert.equal((await sendTo(VALIDATE, proof, next)).status, 403);
     assert.equal((await sendFront(await newApp(server), SEARCH, null, next)).status, 404);
   });
 
@@ -327,6 +327,7 @@ describe("the checklist for a server that today's clients of key storage can use
 
 /** The body of a success, whose members are text but for one. */
 function good(answer: FrontAnswer): Record<string, string> {
+  assert.match(answer.headers.get("content-type") ?? "", /^application\/json(?:;|$)/);
   return expected(
     {
       ...answer,

@@ -405,7 +405,7 @@ describe("SSKS as an application's pages see it", () => {
     assert.ok(!server.output().includes(user.user_id));
   });
 
-  test("what is deleted is gone from the tables, and what is left of it cannot be opened", async () => {
+  test("what is deleted is gone from the tables, each with the key of its own", async () => {
     const user = newUser();
     const session = await proved(user);
     expected(await ssks.front(PUSH, session, { data_b64: randomBytes(9_000).toString("base64") }), 200);

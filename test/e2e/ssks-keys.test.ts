@@ -58,13 +58,26 @@ describe("keys and organisations of SSKS as time goes", () => {
     }
     assert.deepEqual(paged, all);
     assert.deepEqual(expected(await api.get(`${keys}?limit=2&page=3`), 200).data, all.slice(4));
+    // More than two turns of the deletion take: copies of the first, under ids of their own.
+    for (const table of ["platform.credential_directory", "platform.credentials", "ssks.api_keys"]) {
+      const column = table.endsWith("credentials") ? "id" : "credential_id";
+      const own = `jsonb_build_object('${column}', k.${column} || n, 'lookup_id', to_jsonb(k)->>'lookup_id' || n)`;
+      await sql(
+        `insert into ${table} select (jsonb_populate_record(k, ${own})).* from ${table} k, generate_series(1001, 1450) n
+          where k.${column} = $1`,
+        all[0]?.key_id,
+      );
+    }
+    const [{ count }] = await sql("select count(*)::int as count from ssks.api_keys where app_id = $1", app.appId);
+    assert.equal(count, 455);
+    const ids = await sql("select credential_id as key_id from ssks.api_keys where app_id = $1", app.appId);
     expected(await api.call("DELETE", `${APPS}/${app.appId}`), 204);
     const living = `select c.id from platform.credentials c join platform.credential_directory d using (lookup_id)
                      where c.id = any($1) and d.revoked_at is null`;
     assert.deepEqual(
       await sql(
         living,
-        all.map(({ key_id }) => key_id),
+        ids.map(({ key_id }) => key_id),
       ),
       [],
     );

@@ -164,10 +164,11 @@ const appId = z
   .min(1)
   .max(64)
   .meta({ description: "As in `X-SEALD-APPID`.", examples: ["0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b"] });
+export const MAX_SLOT_USER_CHARACTERS = 64;
 const slotUser = z
   .string()
   .min(1)
-  .max(64)
+  .max(MAX_SLOT_USER_CHARACTERS)
   .meta({ description: "Your id of the user.", examples: ["user-1234"] });
 const secret = z
   .string()

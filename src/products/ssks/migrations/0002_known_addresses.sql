@@ -11,4 +11,6 @@ create table ssks.known_addresses (
   constraint known_addresses_slot foreign key (tenant_id, app_id, user_id, secret_mac)
     references ssks.slots (tenant_id, app_id, user_id, secret_mac) on delete cascade
 );
+-- Those that were not seen for long are swept.
+create index known_addresses_by_seen on ssks.known_addresses (tenant_id, seen_at);
 select platform.tenant_table('ssks.known_addresses');

@@ -56,7 +56,7 @@ export async function aboutBack(
   body: unknown,
 ): Promise<About> {
   const resource = { type: "app", id: appId };
-  const userId = userNamedIn(body);
+  const userId = userNamedIn(body, MAX_USER_ID_CHARACTERS);
   if (userId === null) return { resource, details: {} };
   try {
     const { app } = await by.apps.find(appId);
@@ -69,10 +69,10 @@ export async function aboutBack(
 }
 
 /** No schema has accepted the body: what could not be the id of a user is none. */
-export function userNamedIn(body: unknown): string | null {
+export function userNamedIn(body: unknown, maxCharacters: number): string | null {
   if (typeof body !== "object" || body === null || !("user_id" in body)) return null;
   const { user_id: id } = body;
-  if (typeof id !== "string" || id.length > MAX_USER_ID_CHARACTERS || !id.isWellFormed()) return null;
+  if (typeof id !== "string" || id.length > maxCharacters || !id.isWellFormed()) return null;
   return id === "" || id.includes("\u0000") ? null : id;
 }
 

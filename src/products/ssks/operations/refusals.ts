@@ -2,12 +2,16 @@ import { isAppError, type AppError } from "../../../platform/errors/errors.ts";
 import { takeFromBuckets } from "../../../platform/limits/buckets.ts";
 import { addressPrefix } from "../../../platform/limits/limit-keys.ts";
 import type { OpenCall } from "../../../platform/product.ts";
+import { MAX_SLOT_USER_CHARACTERS } from "../schema.ts";
 import { noteFront, userNamedIn } from "./acts.ts";
 import type { AppLookup } from "./app-lookup.ts";
 
 /** Anybody can send what no schema accepts: so many of those leave rows, and the others are counted alone. */
 const PER_ADDRESS = { burst: 100, everySeconds: 30 } as const;
 const PER_APP = { burst: 10_000, everySeconds: 1 } as const;
+
+/** Of those whose bodies name a user, none of the others': what strangers write there is no word of the log. */
+const NAMES_USER: ReadonlySet<string> = new Set(["pushSlot", "searchSlot"]);
 
 /** Puts on record what the front end sent and no operation was asked about. False: it names no application, or is one too many. */
 export async function noteRefusedFront(
@@ -27,7 +31,8 @@ export async function noteRefusedFront(
     { key: key(), ...PER_APP },
   ]);
   if (!taken.isAllowed) return false;
-  const act = { operation, userId: userNamedIn(body), outcome: "failed", details: { reason: error.row.wire } } as const;
+  const userId = NAMES_USER.has(operation) ? userNamedIn(body, MAX_SLOT_USER_CHARACTERS) : null;
+  const act = { operation, userId, outcome: "failed", details: { reason: error.row.wire } } as const;
   await db.tenant(found.app.tenant_id, (tx) => noteFront(tx, { call, ...found }, act), { isCommitAhead: true });
   return true;
 }

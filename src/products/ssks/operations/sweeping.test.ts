@@ -71,6 +71,18 @@ describe("the sweep of sessions", () => {
     assert.equal(await left(), 1);
   });
 
+  test("forgets from where nobody got a slot back for 180 days", async () => {
+    const slot = "insert into ssks.slots values ($1, $2, 'user', 'mac', 'id', 'k', 'd', now())";
+    await look(database.superUrl, slot, [TENANT, appId]);
+    const addresses = `insert into ssks.known_addresses
+                       select $1, $2, 'user', 'mac', days::text::bytea, now() - make_interval(days => days)
+                         from unnest(array[0, 179, 181, 400]) as days`;
+    await look(database.superUrl, addresses, [TENANT, appId]);
+    await sweep();
+    const kept = "select convert_from(address_mac, 'utf8') as days from ssks.known_addresses order by seen_at desc";
+    assert.deepEqual(await look(database.superUrl, kept), [{ days: "0" }, { days: "179" }]);
+  });
+
   test("users that are deleted are told of one by one, those that nobody had locked as well", async () => {
     const [userId, at] = ["of two factors", new Date(Date.now() + 6 * HOUR_MS)];
     const refs: string[] = [];

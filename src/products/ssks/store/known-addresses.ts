@@ -29,3 +29,14 @@ export async function deleteSpareAddresses(tx: Tx, tenantId: string, name: SlotN
           order by seen_at desc, address_mac
          offset ${kept})`);
 }
+
+/** Forgets those not seen since; one that was seen while this waited for it stays. Zero rows: there are none. */
+export async function deleteUnseenAddresses(tx: Tx, tenantId: string, since: Date, limit: number): Promise<number> {
+  return tx.run(sql`
+    delete from ssks.known_addresses
+     where tenant_id = ${tenantId} and (app_id, user_id, secret_mac, address_mac) in (
+       select app_id, user_id, secret_mac, address_mac from ssks.known_addresses
+        where tenant_id = ${tenantId} and seen_at < ${since}
+        order by seen_at limit ${limit})
+       and seen_at < ${since}`);
+}
