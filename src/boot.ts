@@ -125,6 +125,7 @@ async function bootInto(stops: Stops, config: Config, log: Log): Promise<Omit<Ru
     ssks(services, withMembers(tokenCheck, people.memberCheck, "ssks")),
     administration(services, { secufile: secufileScopes, ssks: ssksScopes }, people, rotateEvidenceKey),
   ];
+  for (const product of products) stops.push(async () => product.stop?.());
   if (config.role !== "api") await startWork(stops, services, products);
   if (config.role === "worker") return { services, origin: null, demoTenantId: null };
   // Written before anybody can ask: who finds the server answering also finds what is needed to call it.

@@ -104,6 +104,8 @@ export type Product = {
   /** Routes that ask for no credential. */
   readonly openRoutes: readonly Route<OpenCall>[];
   readonly jobs: readonly JobDefinition[];
+  /** Writes what it holds in memory, while the database is still there. */
+  stop?(): Promise<void>;
   /** Of notifications about something: whether anybody still waits for them. */
   readonly wanted?: WantedByPurpose;
   /** Told when one of them ended and certainly was not sent. */

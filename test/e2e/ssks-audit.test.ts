@@ -254,7 +254,7 @@ describe("what calls of SSKS leave in the audit log", () => {
     assert.equal(names.size, 1);
   });
 
-  test("what names no application, or a budget holds back, leaves no row about it", async () => {
+  test("what names no application leaves no row, and what a budget holds back none of its own", async () => {
     const app = await newApp(server, { limits: { searches_per_user: { burst: 1, every_seconds: 86_400 } } });
     const { length } = await rowsAbout(app.appId);
     const slot = { app_id: app.appId, user_id: "x", secret: SECRET };
@@ -262,7 +262,9 @@ describe("what calls of SSKS leave in the audit log", () => {
     for (let times = 0; times < 3; times++) expected(await app.front("/search/", null, slot), 429);
     expected(await app.back("/strict/back/identity_check/", { user_id: "x" }, { "x-seald-apikey": "ska_x" }), 401);
     expected(await app.back("/strict/back/identity_check/", { user_id: "x" }, { "x-seald-appid": NOBODY }), 401);
-    assert.equal((await rowsAbout(app.appId)).length, length + 1);
+    // A minute that is over by now has left a row with the number of its calls.
+    const own = (await rowsAbout(app.appId)).filter(({ details }) => details.calls === undefined);
+    assert.equal(own.length, length + 1);
     expected(await post(server.origin, NOBODY), 400);
     assert.deepEqual(await rowsAbout(NOBODY), []);
   });

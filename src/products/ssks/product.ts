@@ -14,6 +14,7 @@ import { MANAGEMENT_PREFIX, isManagement, managementDialect } from "./management
 import { managementRoutes } from "./management/routes.ts";
 import { createAppLookup } from "./operations/app-lookup.ts";
 import { CHALLENGE_PURPOSE, giveBackUnsent, isChallengeAwaited } from "./operations/challenges.ts";
+import { createHeldBack } from "./operations/held-back.ts";
 import { headerSchemes } from "./published-contract.ts";
 import { backRoutes, frontRoutes } from "./routes.ts";
 import { failureShape } from "./schema.ts";
@@ -27,6 +28,7 @@ const dialect: Product["dialect"] = {
 /** SSKS: keys of users' identities, kept behind a two-man-rule or a password. */
 export function ssks(services: Services, tokenCheck: TokenCheck): Product {
   const apps = createAppLookup(services);
+  const heldBack = createHeldBack(services, apps);
   const [application, manager] = [authenticateApplicationWith(tokenCheck), authenticateManagerWith(tokenCheck)];
   return {
     name: "ssks",
@@ -34,11 +36,12 @@ export function ssks(services: Services, tokenCheck: TokenCheck): Product {
     pathPrefixes: [MANAGEMENT_PREFIX, "/tmr", "/strict", "/push", "/search"],
     authenticate: (request, call) => (isManagement(request.url ?? "") ? manager : application)(request, call),
     routes: [
-      ...backRoutes(apps, services),
+      ...backRoutes(apps, services, heldBack),
       ...managementRoutes({ apps, forgetKey: (lookupId) => tokenCheck.forget(lookupId) }),
       ...tokenRoutes({ product: "ssks", prefix: MANAGEMENT_PREFIX, scopes: ssksScopes, tokenCheck }),
     ],
-    openRoutes: frontRoutes(apps),
+    openRoutes: frontRoutes(apps, heldBack),
+    stop: () => heldBack.stop(),
     jobs: ssksJobs(services),
     wanted: { [CHALLENGE_PURPOSE]: isChallengeAwaited },
     unsent: { [CHALLENGE_PURPOSE]: giveBackUnsent },

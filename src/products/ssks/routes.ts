@@ -3,12 +3,13 @@ import type { Call, OpenCall, Services } from "../../platform/product.ts";
 import type { App } from "./app.ts";
 import { ssksErrors as errors } from "./errors.ts";
 import type { AppLookup } from "./operations/app-lookup.ts";
-import { aboutBack, type FrontCall } from "./operations/acts.ts";
+import { aboutBack, MAX_USER_ID_CHARACTERS, userNamedIn, type FrontCall } from "./operations/acts.ts";
 import { sendChallenge } from "./operations/challenges.ts";
 import { getFactorToken, listFactorTokenKeys } from "./operations/factor-tokens.ts";
 import { pushIdentity, searchIdentity } from "./operations/identities.ts";
 import { validateChallenge } from "./operations/proving.ts";
-import { noteRefusedFront } from "./operations/refusals.ts";
+import { isHeldBack, type Held, type HeldBack } from "./operations/held-back.ts";
+import { frontUserIn, noteRefusedFront } from "./operations/refusals.ts";
 import { pushSlot, searchSlot } from "./operations/slots.ts";
 import { checkFactor, checkIdentities, checkSlots, createUser, deleteSlots, deleteUser } from "./operations/users.ts";
 import { backContract, passwordContract, sessionContract } from "./published-contract.ts";
@@ -29,11 +30,31 @@ const pairExample = { user_id: "user-1234", auth_factor: { type: "EM", value: "u
 const sessionExample = "0e1f2a3b-4c5d-4e6f-8a9b-0c1d2e3f4a5b";
 
 /** What an application's own server calls. */
-export function backRoutes(apps: AppLookup, { keyring }: Pick<Services, "keyring">): Route<Call>[] {
+export function backRoutes(apps: AppLookup, { keyring }: Pick<Services, "keyring">, heldBack: HeldBack): Route<Call>[] {
   const appOf = async (headers: Headers): Promise<App> => (await apps.find(appIdOf(headers))).app;
   const about = ({ headers, body }: RefusedRequest): Promise<AboutRequest> =>
     aboutBack({ apps, keyring }, appIdOf(headers), body);
-  return [...challengeRoutes(appOf), ...userRoutes(appOf), ...strictRoutes(appOf)].map((each) => ({ ...each, about }));
+  return [...challengeRoutes(appOf), ...userRoutes(appOf), ...strictRoutes(appOf)].map((each): Route<Call> => ({
+    ...each,
+    about,
+    handle: (call, input) =>
+      countHeldBack(heldBack, () => each.handle(call, input), {
+        appId: appIdOf(input.headers),
+        operation: each.operation,
+        userId: userNamedIn(input.body, MAX_USER_ID_CHARACTERS),
+        actor: { type: "token", id: call.caller.credentialId },
+        at: call.now,
+      }),
+  }));
+}
+
+async function countHeldBack<T>(heldBack: HeldBack, work: () => Promise<T>, held: Held): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (isHeldBack(error)) heldBack.note(held);
+    throw error;
+  }
 }
 
 type AppOf = (headers: Headers) => Promise<App>;
@@ -169,7 +190,7 @@ function strictRoutes(appOf: AppOf): Route<Call>[] {
 }
 
 /** What an application's pages and programs call. There is no token: the session, or what was derived from a password, proves who. */
-export function frontRoutes(apps: AppLookup): Route<OpenCall>[] {
+export function frontRoutes(apps: AppLookup, heldBack: HeldBack): Route<OpenCall>[] {
   const front = async (call: OpenCall, headers: Headers): Promise<FrontCall> => {
     const version = headers["x-seald-version"]?.slice(0, MAX_VERSION_CHARACTERS);
     call.log.debug({ client: version }, "a client of SSKS");
@@ -180,6 +201,14 @@ export function frontRoutes(apps: AppLookup): Route<OpenCall>[] {
       ...each,
       noteRefused: (call, { headers, body }, error) =>
         noteRefusedFront({ apps, operation: each.operation }, call, { appId: appIdOf(headers), body, error }),
+      handle: (call, input) =>
+        countHeldBack(heldBack, () => each.handle(call, input), {
+          appId: appIdOf(input.headers),
+          operation: each.operation,
+          userId: frontUserIn(each.operation, input.body),
+          actor: { type: "visitor", id: appIdOf(input.headers) },
+          at: call.now,
+        }),
     }),
   );
   return [...foreign, tokenKeysRoute()];

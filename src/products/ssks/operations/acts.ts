@@ -47,7 +47,7 @@ export async function refuseFront(
 
 type About = Required<Pick<AuditEntry, "resource" | "details">>;
 
-const MAX_USER_ID_CHARACTERS = 256;
+export const MAX_USER_ID_CHARACTERS = 256;
 
 /** What a refused call of an application's server was about: its application, and the user whom its body names. */
 export async function aboutBack(
@@ -96,7 +96,7 @@ async function note(tx: Tx, { app, keyring, call, actor }: Context, act: Act): P
 }
 
 /** As its application wants it: the id itself, or a keyed hash by which equal ones are known. */
-function userInAudit(keyring: Keyring, app: App, userId: string): string {
+export function userInAudit(keyring: Keyring, app: App, userId: string): string {
   if (app.audit_users === "clear") return userId;
   return keyring.mac("user-names", `${app.id}/${userId}`).toString("hex").slice(0, 32);
 }

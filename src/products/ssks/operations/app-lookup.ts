@@ -34,7 +34,7 @@ export async function whileItLives<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-export function createAppLookup(services: Services): AppLookup {
+export function createAppLookup(services: Pick<Services, "db" | "keyring">): AppLookup {
   const remembered = new Map<string, { readonly app: App; readonly readAtMs: number }>();
 
   async function read(appId: string): Promise<App | null> {

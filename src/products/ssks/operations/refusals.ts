@@ -13,6 +13,10 @@ const PER_APP = { burst: 10_000, everySeconds: 1 } as const;
 /** Of those whose bodies name a user, none of the others': what strangers write there is no word of the log. */
 const NAMES_USER: ReadonlySet<string> = new Set(["pushSlot", "searchSlot"]);
 
+export function frontUserIn(operation: string, body: unknown): string | null {
+  return NAMES_USER.has(operation) ? userNamedIn(body, MAX_SLOT_USER_CHARACTERS) : null;
+}
+
 /** Puts on record what the front end sent and no operation was asked about. False: it names no application, or is one too many. */
 export async function noteRefusedFront(
   { apps, operation }: { readonly apps: AppLookup; readonly operation: string },
@@ -31,7 +35,7 @@ export async function noteRefusedFront(
     { key: key(), ...PER_APP },
   ]);
   if (!taken.isAllowed) return false;
-  const userId = NAMES_USER.has(operation) ? userNamedIn(body, MAX_SLOT_USER_CHARACTERS) : null;
+  const userId = frontUserIn(operation, body);
   const act = { operation, userId, outcome: "failed", details: { reason: error.row.wire } } as const;
   await db.tenant(found.app.tenant_id, (tx) => noteFront(tx, { call, ...found }, act), { isCommitAhead: true });
   return true;
