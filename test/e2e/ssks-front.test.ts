@@ -383,7 +383,7 @@ describe("SSKS as an application's pages see it", () => {
     expected(await ssks.front("/search/", null, { app_id: ssks.appId, user_id: user.user_id, secret: "sec" }), 200);
     const rows = await look(
       server.database.superUrl,
-      "select action, actor_type, event from platform.audit_events where action like 'ssks.%' order by id desc limit 6",
+      "select action, actor_type, event from platform.audit_events where action like 'ssks.%' and event not like '%\"calls\"%' order by id desc limit 6",
     );
     const told: string[] = rows.map(({ action, actor_type: actor }) => `${actor} ${action}`);
     assert.deepEqual(told.toSorted(), [
