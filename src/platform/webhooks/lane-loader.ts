@@ -90,8 +90,10 @@ export class LaneLoader {
       await this.#pause(tenantId, faulty, FAULT_PAUSE_MS);
       return lanes;
     } catch (error) {
-      this.#options.log.error({ error, tenantId }, "deliveries could not be loaded");
-      const forMs = error instanceof TenantShreddedError ? SHREDDED_PAUSE_MS : FAULT_PAUSE_MS;
+      // Its rows go within minutes; until then a delivery may come up, which is nobody's fault.
+      const isShredded = error instanceof TenantShreddedError;
+      this.#options.log[isShredded ? "info" : "error"]({ error, tenantId }, "deliveries could not be loaded");
+      const forMs = isShredded ? SHREDDED_PAUSE_MS : FAULT_PAUSE_MS;
       // When this fails too, the lease ends by itself.
       await this.#pause(tenantId, endpointIds, forMs).catch((second: unknown) =>
         this.#options.log.error({ error: second, tenantId }, "lanes could not be given back"),
