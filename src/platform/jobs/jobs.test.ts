@@ -324,14 +324,17 @@ describe("jobs", () => {
                    where datname = current_database() and usename <> current_user`;
     const mended: Promise<void>[] = [];
     for (let n = 0; n < 8; n++) await enqueue({ payload: { n } });
+    const started = Promise.withResolvers<void>();
     await start([
       noting(runs, async () => {
         if (runs.length !== 3) return;
+        await started.promise;
         await superuser(`alter database ${name} connection limit 0`);
         await superuser(lose);
         mended.push(delay(100).then(() => superuser(`alter database ${name} connection limit -1`)));
       }),
     ]);
+    started.resolve();
     await until(areAllDone);
     await Promise.all(mended);
     assert.equal(new Set(runs.map(({ payload }) => (payload as { n: number }).n)).size, 8);
