@@ -1,5 +1,6 @@
 import { recordAudit, type AuditActor } from "../../../platform/audit/audit.ts";
 import { isAppError, type AppError } from "../../../platform/errors/errors.ts";
+import type { Log } from "../../../platform/log/log.ts";
 import type { Services } from "../../../platform/product.ts";
 import { userInAudit } from "./acts.ts";
 import type { AppLookup } from "./app-lookup.ts";
@@ -53,7 +54,7 @@ export function createHeldBack(tools: Tools, apps: AppLookup): HeldBack {
     note(held) {
       timer ??= setInterval(() => void flush(), FLUSH_MS).unref();
       const { at, ...rest } = held;
-      add(minuteAt(minutes, startOf(at)), { ...rest, calls: 1, firstAt: at, lastAt: at });
+      add(minuteAt(tools.log, minutes, startOf(at)), { ...rest, calls: 1, firstAt: at, lastAt: at });
     },
     flush,
     stop() {
@@ -63,14 +64,20 @@ export function createHeldBack(tools: Tools, apps: AppLookup): HeldBack {
   };
 }
 
-function minuteAt(minutes: Map<number, Minute>, start: number): Minute {
+function minuteAt(log: Log, minutes: Map<number, Minute>, start: number): Minute {
   const found = minutes.get(start);
   if (found !== undefined) return found;
-  const oldest = minutes.keys().next().value;
-  if (minutes.size >= MAX_MINUTES && oldest !== undefined) minutes.delete(oldest);
+  const oldest = minutes.entries().next().value;
+  if (minutes.size >= MAX_MINUTES && oldest !== undefined) giveUp(log, minutes, ...oldest);
   const made: Minute = { counts: new Map(), perApp: new Map(), untold: 0 };
   minutes.set(start, made);
   return made;
+}
+
+function giveUp(log: Log, minutes: Map<number, Minute>, start: number, { counts, untold }: Minute): void {
+  const calls = counts.values().reduce((sum, count) => sum + count.calls, untold);
+  log.warn({ minute: new Date(start).toISOString(), calls }, "a minute of calls that were held back is in no row");
+  minutes.delete(start);
 }
 
 function add(minute: Minute, count: Count): void {
