@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
-import { boot, type Running } from "./boot.ts";
+import type { Running } from "./boot.ts";
 import {
   describeConfig,
   readBackupPassphrase,
@@ -72,6 +72,8 @@ function describe(error: unknown): string {
 async function serve(config: Config, log: Log): Promise<number> {
   for (const name of unknownVariables()) log.warn({ variable: name }, "no setting has this name");
   const stopped = stopSignal();
+  // Loaded here: settings that are wrong are told at once, and other commands do without.
+  const { boot } = await import("./boot.ts");
   const running = await boot(config, log);
   await announce(running, config);
   const signal = await stopped;

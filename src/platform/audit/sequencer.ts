@@ -5,7 +5,7 @@ import type { NoteSigner } from "../tlog/note.ts";
 import { newOrigin, openLogKeys, signingAt, type LogKey, type LogKeyContext } from "./log-key.ts";
 import { FencedOut, placeCheckpoints, placeEvents, type Placing } from "./place-events.ts";
 import { updateLease, updateLeaseEnded } from "./store/lease.ts";
-import { listQueued, listTopQueued, type QueuedRow } from "./store/queue.ts";
+import { findWaiting, listQueued, listTopQueued, type QueuedRow } from "./store/queue.ts";
 
 export type Sequencer = {
   /** Ends the round under way, gives the lease back. */
@@ -118,6 +118,7 @@ class Rounds {
     const fence = this.#fence;
     if (fence === null) return ROUND_MS * 2;
     const { db } = this.#options;
+    if (this.#after === "" && (await db.lookup(findWaiting()))?.is_waiting !== true) return ROUND_MS;
     const placed = await this.#placeSome(fence);
     const checkpoints = await db.directory((tx) => listTopQueued(tx, MAX_CHECKPOINTS));
     if (checkpoints.length > 0) await placeCheckpoints(await this.#placing(fence), checkpoints);

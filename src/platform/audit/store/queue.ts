@@ -1,4 +1,4 @@
-import { sql } from "../../db/sql.ts";
+import { sql, type Statement } from "../../db/sql.ts";
 import type { Tx } from "../../db/tx.ts";
 
 export type QueuedRow = { readonly tenant_id: string; readonly event_id: string; readonly entry: Buffer };
@@ -16,6 +16,12 @@ export async function listQueued(tx: Tx, after: string, limit: number): Promise<
 export async function deleteQueued(tx: Tx, tenantId: string, eventIds: readonly string[]): Promise<number> {
   return tx.run(sql`
     delete from platform.audit_queue where tenant_id = ${tenantId} and event_id = any(${[...eventIds]}::text[])`);
+}
+
+/** Whether events or checkpoints wait for a place, in one statement: it is asked four times a second. */
+export function findWaiting(): Statement<{ is_waiting: boolean }> {
+  return sql<{ is_waiting: boolean }>`
+    select exists (select from platform.audit_queue) or exists (select from platform.top_queue) as is_waiting`;
 }
 
 export async function countQueued(tx: Tx): Promise<number> {
