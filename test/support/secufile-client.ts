@@ -118,15 +118,19 @@ export async function storedDocument(
 }
 
 const SETTLE_LIMIT_MS = 20_000;
-const LOOK_EVERY_MS = 25;
+const FIRST_LOOK_MS = 10;
+const MAX_LOOK_MS = 100;
 
-/** Looks until `wanted` gives something other than null; another process's work gives no other sign. */
+/**
+ * Looks until `wanted` gives something other than null; another process's work gives no other sign. What takes longer is
+ * looked for less often: each look is work for the server that is waited for.
+ */
 export async function eventually<T>(what: string, wanted: () => Promise<T | null>): Promise<T> {
   const end = Date.now() + SETTLE_LIMIT_MS;
-  while (Date.now() < end) {
+  for (let pauseMs = FIRST_LOOK_MS; Date.now() < end; pauseMs = Math.min(pauseMs * 1.3, MAX_LOOK_MS)) {
     const found = await wanted();
     if (found !== null) return found;
-    await pause(LOOK_EVERY_MS);
+    await pause(pauseMs);
   }
   throw new Error(`it did not come about: ${what}`);
 }
