@@ -18,7 +18,10 @@ const rotateLogKeyRequest = z.strictObject({
     description: "How long the key of before signs beside the new one; 0 where it is no longer to be trusted.",
   }),
 });
-const keyId = z.string().max(64).meta({ description: "Id of the new key." });
+const keyId = z
+  .string()
+  .max(64)
+  .meta({ description: "Id of the new key.", examples: ["log-2"] });
 const rotatedLogKey = z.strictObject({
   key_id: keyId,
   signs_from: instantShape("When it was made"),

@@ -10,8 +10,14 @@ const route = routeFor<Call>();
 
 const refusalShape = z.strictObject({
   minute: instantShape("The minute it was counted in"),
-  source: z.string().max(64).meta({ description: "Network of the callers, `others`, or `unknown`." }),
-  reason: z.string().max(64).meta({ description: "Code of the refusal, or `others`." }),
+  source: z
+    .string()
+    .max(64)
+    .meta({ description: "Network of the callers, `others`, or `unknown`.", examples: ["192.0.2.0/24"] }),
+  reason: z
+    .string()
+    .max(64)
+    .meta({ description: "Code of the refusal, or `others`.", examples: ["unauthorized"] }),
   count: z.int().min(1),
   last_at: instantShape("The last one"),
 });

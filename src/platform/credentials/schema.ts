@@ -24,7 +24,10 @@ function shapesOf(product: string, scopes: readonly [string, ...string[]]) {
   const scope = z.enum(scopes);
   const token = z.strictObject({
     token_id: idShape("tok", "Id of the token; not the token itself."),
-    name: z.string().max(200),
+    name: z
+      .string()
+      .max(200)
+      .meta({ examples: ["Invoice robot"] }),
     scopes: z.array(scope).max(MAX_SCOPES),
     ip_allow: z
       .array(networkShape)
@@ -43,7 +46,11 @@ function shapesOf(product: string, scopes: readonly [string, ...string[]]) {
     params: z.strictObject({ id: idShape("tok", "Id of the token.") }),
     listQuery: z.strictObject({ ...pageQuery }),
     create: z.strictObject({
-      name: z.string().min(1).max(200).meta({ description: "What it is for, as people call it." }),
+      name: z
+        .string()
+        .min(1)
+        .max(200)
+        .meta({ description: "What it is for, as people call it.", examples: ["Invoice robot"] }),
       scopes: z.array(scope).min(1).max(MAX_SCOPES).meta({ description: "No more than the calling token holds." }),
       expires_in: z
         .int()

@@ -14,19 +14,26 @@ export const passwordShape = z
   .string()
   .min(1)
   .max(MAX_PASSWORD)
-  .meta({ description: "A password. New ones hold 12 characters or more." });
+  .meta({
+    description: "A password. New ones hold 12 characters or more.",
+    examples: ["seven quiet herons by the lock"],
+  });
 export const codeShape = z
   .string()
   .min(6)
   .max(20)
   .regex(/^[0-9A-Za-z -]+$/)
-  .meta({ description: "One-time code of six digits, or a recovery code." });
+  .meta({ description: "One-time code of six digits, or a recovery code.", examples: ["492039"] });
 const linkToken = z
   .string()
   .min(43)
   .max(43)
   .regex(/^[A-Za-z0-9_-]+$/)
-  .meta({ description: "The end of the link in the mail." });
+  .meta({
+    description: "The end of the link in the mail.",
+    examples: ["q3Zt0PdUeK5vYhJ8mR2xWcB7nL4sF6gA9iT1oE-yVu_"],
+  });
+const nameExample = { examples: ["Ada Lovelace"] };
 
 export const inviteRequest = z.strictObject({
   email: emailShape,
@@ -38,7 +45,13 @@ export const invitationView = z.strictObject({
   email: emailShape,
   role,
   locale,
-  invited_by: z.string().max(64).meta({ description: "Id of the member, or what stands for the operator." }),
+  invited_by: z
+    .string()
+    .max(64)
+    .meta({
+      description: "Id of the member, or what stands for the operator.",
+      examples: ["operator"],
+    }),
   created_at: instantShape("When it was mailed"),
   expires_at: instantShape("When its link ends"),
 });
@@ -57,7 +70,7 @@ export const listQuery = z.strictObject({ ...pageQuery });
 export const memberView = z.strictObject({
   member_id: idShape("mem", "Id of the member."),
   email: emailShape,
-  name: z.string().max(MAX_NAME),
+  name: z.string().max(MAX_NAME).meta(nameExample),
   role,
   state: z.enum(["active", "suspended"]),
   locale,
@@ -72,7 +85,7 @@ export const changeMemberRequest = z.strictObject({
 
 export const acceptRequest = z.strictObject({
   token: linkToken,
-  name: z.string().min(1).max(MAX_NAME),
+  name: z.string().min(1).max(MAX_NAME).meta(nameExample),
   password: passwordShape,
 });
 export const acceptedView = z.strictObject({
@@ -88,12 +101,34 @@ export const completeResetRequest = z.strictObject({ token: linkToken, password:
 
 export const changePasswordRequest = z.strictObject({ current_password: passwordShape, new_password: passwordShape });
 export const totpView = z.strictObject({
-  secret: z.string().max(64).meta({ description: "In base 32, for typing. Shown once." }),
-  otpauth_uri: z.string().max(1000).meta({ description: "For a picture that authenticator apps read." }),
+  secret: z
+    .string()
+    .max(64)
+    .meta({
+      description: "In base 32, for typing. Shown once.",
+      examples: ["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"],
+    }),
+  otpauth_uri: z
+    .string()
+    .max(1000)
+    .meta({
+      description: "For a picture that authenticator apps read.",
+      examples: [
+        "otpauth://totp/Tabellion:clerk%40example.org?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Tabellion&algorithm=SHA1&digits=6&period=30",
+      ],
+    }),
 });
 export const confirmTotpRequest = z.strictObject({ code: codeShape });
 export const recoveryCodesView = z.strictObject({
-  recovery_codes: z.array(z.string().max(20)).max(20).meta({ description: "Each works once. Shown once." }),
+  recovery_codes: z
+    .array(
+      z
+        .string()
+        .max(20)
+        .meta({ examples: ["7A2F9C41-4D3B8E06"] }),
+    )
+    .max(20)
+    .meta({ description: "Each works once. Shown once." }),
 });
 
 /** Of the pages: which link. */
