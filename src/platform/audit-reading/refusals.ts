@@ -1,4 +1,5 @@
 import type { Database } from "../db/tx.ts";
+import { minuteOf, Minutes } from "../limits/minutes.ts";
 import { networkOf } from "../limits/network.ts";
 import type { Log } from "../log/log.ts";
 import { insertRefusals, type RefusalCount } from "./store/refusals.ts";
@@ -16,11 +17,8 @@ export type RefusalLog = {
 };
 
 const FLUSH_MS = 5_000;
-const MINUTE_MS = 60_000;
 /** Sources and reasons told apart in one minute; what comes from further ones is counted together. */
 export const MAX_KEYS_A_MINUTE = 200;
-/** Minutes that are kept while the table cannot be written. */
-const MAX_MINUTES = 60;
 export const OTHERS = "others";
 
 /** The counts of one minute that are not in the table yet, and which keys it has had. */
@@ -28,21 +26,16 @@ type Minute = { readonly known: Set<string>; readonly counts: Map<string, Refusa
 
 export function createRefusalLog(options: { db: Database; log: Log }): RefusalLog {
   const { db, log } = options;
-  const minutes = new Map<number, Minute>();
+  const minutes = new Minutes<Minute>({
+    log,
+    what: "refusals",
+    make: () => ({ known: new Set(), counts: new Map() }),
+    countOf: ({ counts }) => counts.values().reduce((sum, { count }) => sum + count, 0),
+  });
   let flushing: Promise<void> = Promise.resolve();
 
-  function minuteAt(start: number): Minute {
-    const found = minutes.get(start);
-    if (found !== undefined) return found;
-    const oldest = minutes.keys().next().value;
-    if (minutes.size >= MAX_MINUTES && oldest !== undefined) minutes.delete(oldest);
-    const made: Minute = { known: new Set(), counts: new Map() };
-    minutes.set(start, made);
-    return made;
-  }
-
   async function flushOnce(): Promise<void> {
-    for (const [start, minute] of minutes) {
+    for (const [start, minute] of minutes.entries()) {
       const counts = [...minute.counts.values()];
       minute.counts.clear();
       try {
@@ -51,7 +44,7 @@ export function createRefusalLog(options: { db: Database; log: Log }): RefusalLo
         for (const count of counts) add(minute, count);
         throw error;
       }
-      if (start !== [...minutes.keys()].at(-1) && minute.counts.size === 0) minutes.delete(start);
+      if (start !== minutes.entries().at(-1)?.[0] && minute.counts.size === 0) minutes.forget(start);
     }
   }
 
@@ -66,8 +59,8 @@ export function createRefusalLog(options: { db: Database; log: Log }): RefusalLo
 
   return {
     note(address, reason, at) {
-      const start = Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS;
-      add(minuteAt(start), { minute: new Date(start), source: networkOf(address), reason, count: 1, lastAt: at });
+      const start = minuteOf(at);
+      add(minutes.at(start), { minute: new Date(start), source: networkOf(address), reason, count: 1, lastAt: at });
     },
     flush,
     async stop() {

@@ -2,6 +2,7 @@ import { recordAudit, type AuditEntry } from "../audit/audit.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Database } from "../db/tx.ts";
 import { TenantShreddedError, SERVER_TENANT, type Keyring } from "../keys/keyring.ts";
+import { minuteOf, Minutes } from "../limits/minutes.ts";
 import { networkOf } from "../limits/network.ts";
 import type { Log } from "../log/log.ts";
 import { listSolePlaces } from "../members/store/members.ts";
@@ -48,12 +49,9 @@ export type FailedSignIns = {
 };
 
 const FLUSH_MS = 5_000;
-const MINUTE_MS = 60_000;
 /** Accounts of one minute with a row of their own: from one network, and from all. */
 export const FIRSTS_A_NETWORK = 10;
 export const FIRSTS_A_MINUTE = 200;
-/** Minutes that are kept while no row can be written. */
-export const MAX_MINUTES = 60;
 const HELD_BACK = "rate_limited";
 
 type Minute = {
@@ -64,11 +62,14 @@ type Minute = {
   readonly counts: SignInCounts;
 };
 type Tools = { readonly db: Database; readonly keyring: Keyring; readonly clock: Clock; readonly log: Log };
-/** `at` makes the minute where there is none. */
-type Minutes = { readonly all: ReadonlyMap<number, Minute>; at(start: number): Minute; forget(start: number): void };
 
 export function createFailedSignIns(tools: Tools): FailedSignIns {
-  const minutes = createMinutes(tools.log);
+  const minutes = new Minutes<Minute>({
+    log: tools.log,
+    what: "failed sign-ins",
+    make: () => ({ firsts: new Set(), firstsOf: new Map(), writing: new Set(), counts: createSignInCounts() }),
+    countOf: ({ counts }) => counts.tries(),
+  });
   let resolving: Promise<void> = Promise.resolve();
   let writing: Promise<void> = Promise.resolve();
   let isAsked = false;
@@ -85,13 +86,12 @@ export function createFailedSignIns(tools: Tools): FailedSignIns {
     writing = writing.then(() => resolved).then(() => writeMinutes(tools, minutes, end));
     return writing;
   };
-  const startOf = (at: Date): number => Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS;
-  const flush = (): Promise<void> => flushBefore(startOf(tools.clock.now()));
+  const flush = (): Promise<void> => flushBefore(minuteOf(tools.clock.now()));
   const timer = setInterval(() => void flush(), FLUSH_MS);
   timer.unref();
   return {
     async note(failed) {
-      const minute = minutes.at(startOf(failed.at));
+      const minute = minutes.at(minuteOf(failed.at));
       const network = networkOf(failed.remoteAddress);
       const first = { network, key: `${failed.action} ${network} ${failed.account}` };
       if (takeFirst(minute, first)) {
@@ -100,10 +100,10 @@ export function createFailedSignIns(tools: Tools): FailedSignIns {
       }
       await Promise.all(minute.writing);
       const { action, reason, tenantId, memberId, at } = failed;
-      minutes.at(startOf(at)).counts.add({ action, reason, tenantId, memberId, ...oneOf(network, at) });
+      minutes.at(minuteOf(at)).counts.add({ action, reason, tenantId, memberId, ...oneOf(network, at) });
     },
     noteHeldBack({ action, account, remoteAddress, at }) {
-      const { counts } = minutes.at(startOf(at));
+      const { counts } = minutes.at(minuteOf(at));
       const one = { action, reason: HELD_BACK, ...oneOf(networkOf(remoteAddress), at) };
       if ("memberId" in account) counts.add({ ...one, tenantId: account.tenantId, memberId: account.memberId });
       else if (counts.addUnresolved({ ...one, ...account }) >= MAX_UNRESOLVED / 2 && !isAsked) void resolve();
@@ -113,35 +113,6 @@ export function createFailedSignIns(tools: Tools): FailedSignIns {
       clearInterval(timer);
       return flushBefore(Number.POSITIVE_INFINITY);
     },
-  };
-}
-
-function createMinutes(log: Log): Minutes {
-  const all = new Map<number, Minute>();
-  return {
-    all,
-    at(start) {
-      const found = all.get(start);
-      if (found !== undefined) return found;
-      const [oldest] = all;
-      if (all.size >= MAX_MINUTES && oldest !== undefined) {
-        const [at, { counts }] = oldest;
-        all.delete(at);
-        log.warn(
-          { minute: new Date(at).toISOString(), tries: counts.tries() },
-          "counts of failed sign-ins were given up",
-        );
-      }
-      const made: Minute = {
-        firsts: new Set(),
-        firstsOf: new Map(),
-        writing: new Set(),
-        counts: createSignInCounts(),
-      };
-      all.set(start, made);
-      return made;
-    },
-    forget: (start) => void all.delete(start),
   };
 }
 
@@ -181,8 +152,8 @@ async function recordFirst(db: Database, failed: FailedSignIn): Promise<void> {
 }
 
 /** Turns tries at addresses into those of members, and of nobody, as the sign-in itself would find them. */
-async function resolveMinutes({ db, log }: Tools, minutes: Minutes): Promise<void> {
-  for (const [start, { counts }] of [...minutes.all]) {
+async function resolveMinutes({ db, log }: Tools, minutes: Minutes<Minute>): Promise<void> {
+  for (const [start, { counts }] of minutes.entries()) {
     const unresolved = counts.takeUnresolved();
     if (unresolved.length === 0) continue;
     try {
@@ -198,8 +169,8 @@ async function resolveMinutes({ db, log }: Tools, minutes: Minutes): Promise<voi
   }
 }
 
-async function writeMinutes(tools: Tools, minutes: Minutes, end: number): Promise<void> {
-  for (const [start, { counts }] of [...minutes.all]) {
+async function writeMinutes(tools: Tools, minutes: Minutes<Minute>, end: number): Promise<void> {
+  for (const [start, { counts }] of minutes.entries()) {
     if (start >= end) continue;
     for (const counted of counts.takeCounted()) {
       await recordCount(tools, counted).catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { recordAudit, type AuditActor } from "../../../platform/audit/audit.ts";
 import { isAppError, type AppError } from "../../../platform/errors/errors.ts";
-import type { Log } from "../../../platform/log/log.ts";
+import { minuteOf, Minutes } from "../../../platform/limits/minutes.ts";
 import type { Services } from "../../../platform/product.ts";
 import { userInAudit } from "./acts.ts";
 import type { AppLookup } from "./app-lookup.ts";
@@ -28,33 +28,34 @@ export type HeldBack = {
 };
 
 const FLUSH_MS = 5_000;
-const MINUTE_MS = 60_000;
 /** Users and actors of an application that are told apart in one minute; beyond them each operation has one count. */
 export const MAX_COUNTS_AN_APP = 50;
 /** Counts of all applications in one minute; beyond them the server's log has one. */
 const MAX_COUNTS = 10_000;
-/** Minutes that are kept while no row can be written. */
-const MAX_MINUTES = 60;
 
 type Count = Omit<Held, "at"> & { calls: number; firstAt: Date; lastAt: Date };
 type Minute = { counts: Map<string, Count>; readonly perApp: Map<string, number>; untold: number };
 type Tools = Pick<Services, "db" | "keyring" | "clock" | "log">;
 
 export function createHeldBack(tools: Tools, apps: AppLookup): HeldBack {
-  const minutes = new Map<number, Minute>();
+  const minutes = new Minutes<Minute>({
+    log: tools.log,
+    what: "calls of SSKS that were held back",
+    make: () => ({ counts: new Map(), perApp: new Map(), untold: 0 }),
+    countOf: ({ counts, untold }) => counts.values().reduce((sum, { calls }) => sum + calls, untold),
+  });
   let flushing: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | null = null;
-  const startOf = (at: Date): number => Math.floor(at.getTime() / MINUTE_MS) * MINUTE_MS;
   const flushBefore = (end: number): Promise<void> => {
     flushing = flushing.then(() => flushMinutes({ ...tools, apps }, minutes, end));
     return flushing;
   };
-  const flush = (): Promise<void> => flushBefore(startOf(tools.clock.now()));
+  const flush = (): Promise<void> => flushBefore(minuteOf(tools.clock.now()));
   return {
     note(held) {
       timer ??= setInterval(() => void flush(), FLUSH_MS).unref();
       const { at, ...rest } = held;
-      add(minuteAt(tools.log, minutes, startOf(at)), { ...rest, calls: 1, firstAt: at, lastAt: at });
+      add(minutes.at(minuteOf(at)), { ...rest, calls: 1, firstAt: at, lastAt: at });
     },
     flush,
     stop() {
@@ -62,22 +63,6 @@ export function createHeldBack(tools: Tools, apps: AppLookup): HeldBack {
       return flushBefore(Number.POSITIVE_INFINITY);
     },
   };
-}
-
-function minuteAt(log: Log, minutes: Map<number, Minute>, start: number): Minute {
-  const found = minutes.get(start);
-  if (found !== undefined) return found;
-  const oldest = minutes.entries().next().value;
-  if (minutes.size >= MAX_MINUTES && oldest !== undefined) giveUp(log, minutes, ...oldest);
-  const made: Minute = { counts: new Map(), perApp: new Map(), untold: 0 };
-  minutes.set(start, made);
-  return made;
-}
-
-function giveUp(log: Log, minutes: Map<number, Minute>, start: number, { counts, untold }: Minute): void {
-  const calls = counts.values().reduce((sum, count) => sum + count.calls, untold);
-  log.warn({ minute: new Date(start).toISOString(), calls }, "a minute of calls that were held back is in no row");
-  minutes.delete(start);
 }
 
 function add(minute: Minute, count: Count): void {
@@ -111,9 +96,9 @@ function addTo(counts: Map<string, Count>, key: string, count: Count): boolean {
 
 type Writing = Tools & { readonly apps: AppLookup };
 
-async function flushMinutes(writing: Writing, minutes: Map<number, Minute>, end: number): Promise<void> {
+async function flushMinutes(writing: Writing, minutes: Minutes<Minute>, end: number): Promise<void> {
   const { log } = writing;
-  for (const [start, minute] of minutes) {
+  for (const [start, minute] of minutes.entries()) {
     if (start >= end) continue;
     const { counts, untold } = minute;
     minute.counts = new Map();
@@ -125,7 +110,7 @@ async function flushMinutes(writing: Writing, minutes: Map<number, Minute>, end:
         add(minute, count);
       });
     }
-    if (minute.counts.size === 0) minutes.delete(start);
+    if (minute.counts.size === 0) minutes.forget(start);
   }
 }
 
