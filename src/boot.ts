@@ -21,6 +21,7 @@ import { checkDatabase, migrate } from "./platform/db/migrate.ts";
 import { createPool } from "./platform/db/pool.ts";
 import { createDatabase, type Database } from "./platform/db/tx.ts";
 import { erasureJobs } from "./platform/erasure/jobs.ts";
+import { findIsShredded } from "./platform/erasure/store.ts";
 import { StartError } from "./platform/errors/start-error.ts";
 import { createEventHints } from "./platform/events/events.ts";
 import { countQueuedEvents } from "./platform/events/store.ts";
@@ -45,7 +46,7 @@ import { createMetrics, type Metrics } from "./platform/server/metrics.ts";
 import { withMembers } from "./platform/sessions/member-check.ts";
 import { noteDisabledWebhook } from "./platform/members/operations/webhook-mails.ts";
 import { createPeople } from "./platform/sessions/people.ts";
-import { findTenant, listTenantIdsEver } from "./platform/tenants/store.ts";
+import { listTenantIdsEver } from "./platform/tenants/store.ts";
 import { startWebhooks } from "./platform/webhooks/dispatcher.ts";
 import { productMigrations } from "./products/product-migrations.ts";
 import { rotateEvidenceKey } from "./products/secufile/operations/evidence.ts";
@@ -200,7 +201,7 @@ async function startWork(stops: Stops, services: Services, products: readonly Pr
     ...auditJobs({
       ...services,
       listTenants: (after) => db.directory((tx) => listTenantIdsEver(tx, after, TENANTS_A_PAGE)),
-      isShredded: (tenantId) => db.directory(async (tx) => (await findTenant(tx, tenantId)) === null),
+      isShredded: (tenantId) => db.directory((tx) => findIsShredded(tx, tenantId)),
     }),
     ...(await notifyJobs(services, {
       wanted: Object.fromEntries(products.flatMap(({ wanted = {} }) => Object.entries(wanted))),

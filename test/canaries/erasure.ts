@@ -59,7 +59,7 @@ async function keptOf(superuser: pg.Client, userId: string): Promise<readonly Ca
   });
 }
 
-/** Which of them stand, byte for byte, in a file below `folder` whose path fits. */
+/** Which of them stand, byte for byte, in a file below `folder` whose path fits. They are few: each is searched for by itself. */
 export async function doorsIn(folder: string, place: RegExp, kept: readonly Canary[]): Promise<string[]> {
   const found = new Set<string>();
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

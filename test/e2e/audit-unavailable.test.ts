@@ -194,7 +194,10 @@ describe("A1 when the audit log cannot be written, nothing happens", () => {
         assert.match(body.code, /^(?:audit_)?unavailable$/);
       }
       t.diagnostic(`the slowest of ${many.length}: ${Math.round(slowestMs)} ms; unlocked ${Math.round(usualMs)} ms`);
-      assert.ok(slowestMs - usualMs < 5_000, "the limit that is promised");
+      assert.ok(
+        slowestMs - usualMs < 5_000,
+        "the limit that is promised, beside what as many answers take here anyway",
+      );
       assert.deepEqual((await holder.query(count)).rows, earlier);
     } finally {
       await holder.end();

@@ -9,7 +9,6 @@ import { newUser } from "./ssks-client.ts";
 /** What one visit sends. A form is sent as a browser does under `no-referrer`. */
 export type Sending = {
   readonly path: string;
-  readonly method?: string;
   readonly body?: unknown;
   readonly form?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -259,16 +258,10 @@ function visitsOf(operation: string): (ends: Ends, why: string, sending: Visit["
 
 /** Sends a visit as somebody at `address`; the server must trust this machine as a proxy. */
 export async function visit(origin: string, { sending, heard }: Visit, address: string): Promise<number> {
-  const {
-    path,
-    body,
-    form,
-    headers = {},
-    method = body === undefined && form === undefined ? "GET" : "POST",
-  } = sending();
+  const { path, body, form, headers = {} } = sending();
   const browser = { origin: "null", "sec-fetch-site": "same-origin" };
   const answer = await fetch(origin + path, {
-    method,
+    method: body === undefined && form === undefined ? "GET" : "POST",
     redirect: "manual",
     headers: {
       "x-forwarded-for": address,

@@ -37,7 +37,7 @@ export async function succeed(ask: Ask, place: SuccessPlace): Promise<void> {
   await documents(ask);
   await signatures(ask, place);
   await webhooks(ask, place);
-  await secufileTokens(ask);
+  await tokens(ask, "secufile", "documents:read");
   await streams(ask, place);
   await applications(ask);
   await users(ask);
@@ -105,10 +105,6 @@ async function webhooks(ask: Ask, { receiver }: SuccessPlace): Promise<void> {
   await ask("secufile.updateWebhook", { params, body: { active: false } });
   await ask("secufile.enableWebhook", { params });
   await ask("secufile.deleteWebhook", { params });
-}
-
-async function secufileTokens(ask: Ask): Promise<void> {
-  await tokens(ask, "secufile", "documents:read");
 }
 
 async function tokens(ask: Ask, product: string, scope: string): Promise<void> {

@@ -81,7 +81,7 @@ export async function startSyslogReceiver(): Promise<SyslogReceiver> {
 }
 
 /** Octet counting (RFC 6587, section 3.4.1), as far as messages are whole. */
-function messagesOf(bytes: Buffer): string[] {
+export function messagesOf(bytes: Buffer): string[] {
   const messages: string[] = [];
   for (let at = 0; ;) {
     const space = bytes.indexOf(" ", at);

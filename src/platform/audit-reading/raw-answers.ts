@@ -1,8 +1,8 @@
 import type { RawAnswer } from "../http/route.ts";
 
-/** A proof or a checkpoint: true for the moment, as the next one follows within a second. */
 export const PLAIN_TEXT = "text/plain; charset=utf-8";
 
+/** A proof or a checkpoint: true for the moment, as the next one follows within a second. */
 export function text(body: string): RawAnswer {
   return { status: 200, headers: { "content-type": PLAIN_TEXT, "cache-control": "no-store" }, body };
 }

@@ -14,6 +14,7 @@ import { placeAll, recordMany } from "./test-log.ts";
 import { backoffMs, startAuditStreams } from "./stream-worker.ts";
 import { lockDueStreams } from "./store/lanes.ts";
 import type { CreateStreamRequest, StreamView } from "./stream-schema.ts";
+import { messagesOf } from "../../../test/support/syslog-receiver.ts";
 
 const families = { secufile: { family: "Secufile", title: "SecuFile", version: "1.0.0" } } as const;
 
@@ -234,18 +235,6 @@ describe("SF-55 audit streams", () => {
     }
   });
 });
-
-/** Octet counting, by its own length: RFC 6587, section 3.4.1. */
-function messagesOf(stream: Buffer): string[] {
-  const messages: string[] = [];
-  for (let at = 0; at < stream.length;) {
-    const space = stream.indexOf(" ", at);
-    const end = space + 1 + Number(stream.subarray(at, space).toString("ascii"));
-    messages.push(stream.subarray(space + 1, end).toString("utf8"));
-    at = end;
-  }
-  return messages;
-}
 
 function indexOf(message: string): number {
   return Number(/ index="(\d+)"/.exec(message)?.[1]);

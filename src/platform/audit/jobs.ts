@@ -44,9 +44,11 @@ async function verifyAll(options: AuditJobsOptions, signal: AbortSignal): Promis
 
 async function verifyOne(options: AuditJobsOptions, tenantId: string, log: CheckedLog["log"]): Promise<void> {
   const { db, clock } = options;
-  const isShredded = (): Promise<boolean> => options.isShredded(tenantId);
-  const of = { tenantId, log, isShredded };
-  const { size, findings } = await verifyLog(db, of, (origin) => everyVerifier(options, origin));
+  const { size, findings } = await verifyLog(
+    db,
+    { tenantId, log },
+    { verifiers: (origin) => everyVerifier(options, origin), isShredded: options.isShredded },
+  );
   if (findings.length === 0) return;
   options.log.fatal({ tenantId, log, size, findings }, "an audit log is not what was signed");
   await db.tenant(SERVER_TENANT, (tx) =>

@@ -56,8 +56,8 @@ describe("rotation of the log key", () => {
   const findings = async () => {
     const checked = await verifyLog(
       world.db,
-      { tenantId: TENANT, log: "audit", isShredded: async () => false },
-      (origin) => everyVerifier(context(), origin),
+      { tenantId: TENANT, log: "audit" },
+      { verifiers: (origin) => everyVerifier(context(), origin), isShredded: async () => false },
     );
     return checked.findings;
   };

@@ -175,9 +175,14 @@ describe("a changed bit anywhere in an audit log", () => {
 
   const context = () => ({ db: world.db, keyring: world.keyring, clock: systemClock });
   const findingsIn = async (of: CheckedLog) =>
-    (await verifyLog(world.db, of, (origin) => everyVerifier(context(), origin))).findings;
-  const findings = () => findingsIn({ tenantId: TENANT, log: "audit", isShredded: async () => false });
-  const topFindings = () => findingsIn({ tenantId: "server", log: "top", isShredded: async () => false });
+    (
+      await verifyLog(world.db, of, {
+        verifiers: (origin) => everyVerifier(context(), origin),
+        isShredded: async () => false,
+      })
+    ).findings;
+  const findings = () => findingsIn({ tenantId: TENANT, log: "audit" });
+  const topFindings = () => findingsIn({ tenantId: "server", log: "top" });
 
   type Tampering = string | ((client: pg.Client) => Promise<void>);
 
@@ -284,7 +289,7 @@ describe("a changed bit anywhere in an audit log", () => {
     // Nothing else gives it away: all of the log fits together.
     assert.ok(seen.length > 0);
     for (const { what, index } of seen) {
-      assert.match(what, /^a checkpoint (?:is not the one that the log above holds|neither stands in the log above)/);
+      assert.match(what, /^a checkpoint neither stands in the log above/);
       assert.ok(index > 300);
     }
     assert.deepEqual(await findings(), []);
@@ -305,7 +310,7 @@ describe("a changed bit anywhere in an audit log", () => {
   }
 
   test("the nightly check takes nothing that is under way for a finding", async () => {
-    const growing = { tenantId: "ten_growing", log: "audit", isShredded: async () => false } as const;
+    const growing = { tenantId: "ten_growing", log: "audit" } as const;
     const sequencer = await world.sequencer();
     const writing = { isOver: false };
     const writer = (async () => {

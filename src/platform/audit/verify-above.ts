@@ -4,8 +4,8 @@ import { entryOfCheckpoint } from "./place-events.ts";
 import { listTopLeavesOf, listTopQueuedOf, type PlacedCheckpoint } from "./store/queue.ts";
 import { listCheckpoints, listCheckpointsOfSizes, type CheckpointRow } from "./store/tree.ts";
 
-/** A checkpoint, named by its size, that does not stand in the log above as it stands here. */
-export type FindingAbove = { readonly what: string; readonly index: number };
+/** What does not fit, in words for whoever runs the server; of checkpoints their size. */
+export type Finding = { readonly what: string; readonly index: number };
 
 type Page = { readonly after: number; readonly limit: number };
 
@@ -16,22 +16,22 @@ const PAGE = 500;
  * anew and signed with its own key is found, and one of which nothing is left. Each page is read in the order in which rows
  * come to be, so that what is under way is no finding. A page of findings ends it.
  */
-export async function findingsAbove(db: Database, tenantId: string): Promise<FindingAbove[]> {
-  const changed = await readPages(
+export async function findingsAbove(db: Database, tenantId: string): Promise<Finding[]> {
+  const gone = await readPages(
     (page) => placedAbove(db, tenantId, page),
-    (rows) => changedBelow(db, tenantId, rows),
+    (rows) => goneBelow(db, tenantId, rows),
   );
   const missing = await readPages(
     (page) => db.tenant(tenantId, (tx) => listCheckpoints(tx, tenantId, "audit", page)),
     (rows, after) => missingAbove(db, tenantId, rows, after),
   );
-  return [...changed, ...missing];
+  return [...gone, ...missing];
 }
 
 async function readPages<R extends { readonly size: string }>(
   read: (page: Page) => Promise<R[]>,
-  check: (rows: readonly R[], after: number) => Promise<FindingAbove[]>,
-): Promise<FindingAbove[]> {
+  check: (rows: readonly R[], after: number) => Promise<Finding[]>,
+): Promise<Finding[]> {
   for (let after = 0; ;) {
     const rows = await read({ after, limit: PAGE });
     const findings = await check(rows, after);
@@ -45,20 +45,13 @@ function placedAbove(db: Database, tenantId: string, page: Page): Promise<Placed
 }
 
 /** A checkpoint is there before its place above is. */
-async function changedBelow(
-  db: Database,
-  tenantId: string,
-  placed: readonly PlacedCheckpoint[],
-): Promise<FindingAbove[]> {
+async function goneBelow(db: Database, tenantId: string, placed: readonly PlacedCheckpoint[]): Promise<Finding[]> {
   const sizes = placed.map(({ size }) => Number(size));
   const rows = await db.tenant(tenantId, (tx) => listCheckpointsOfSizes(tx, tenantId, "audit", sizes));
-  const notes = new Map(rows.map(({ size, note }) => [size, note]));
-  return placed.flatMap(({ size, entry }) => {
-    const note = notes.get(size);
-    if (note !== undefined && entryOfCheckpoint(note).equals(entry)) return [];
-    const what = `a checkpoint is ${note === undefined ? "not here" : "not the one"} that the log above holds`;
-    return [{ what, index: Number(size) }];
-  });
+  const here = new Set(rows.map(({ size }) => size));
+  return placed
+    .filter(({ size }) => !here.has(size))
+    .map(({ size }) => ({ what: "a checkpoint is gone that the log above holds", index: Number(size) }));
 }
 
 /** A checkpoint waits from its own commit on, and its place above comes in the transaction in which it waits no more. */
@@ -67,7 +60,7 @@ async function missingAbove(
   tenantId: string,
   rows: readonly CheckpointRow[],
   after: number,
-): Promise<FindingAbove[]> {
+): Promise<Finding[]> {
   const page = { after, limit: rows.length };
   const waiting = await db.directory((tx) => listTopQueuedOf(tx, tenantId, page));
   const placed = await placedAbove(db, tenantId, page);

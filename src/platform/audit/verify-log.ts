@@ -4,7 +4,7 @@ import { openTilesOf, TileWriter, type StoredTile } from "../tlog/tile-writer.ts
 import { HASH_BYTES, TILE_HASHES } from "../tlog/merkle.ts";
 import type { Database, Tx } from "../db/tx.ts";
 import { saltedHash } from "./audit.ts";
-import { findingsAbove } from "./verify-above.ts";
+import { findingsAbove, type Finding } from "./verify-above.ts";
 import {
   countLostEvents,
   findHead,
@@ -17,9 +17,6 @@ import {
 } from "./store/tree.ts";
 import { listTopEntries } from "./store/queue.ts";
 
-/** What does not fit, in words for whoever runs the server. */
-export type Finding = { readonly what: string; readonly index: number };
-
 const PAGE_LEAVES = 2_000;
 const PAGE_CHECKPOINTS = 500;
 const MAX_FINDINGS = 20;
@@ -27,11 +24,12 @@ const MAX_FINDINGS = 20;
 const MAX_FINDINGS_ABOVE = 5;
 
 /** One log of those that stand behind a tenant's wall. */
-export type CheckedLog = {
-  readonly tenantId: string;
-  readonly log: LogName;
-  /** Asked where an event is gone: only the events of a shredded tenant are erased. */
-  readonly isShredded: () => Promise<boolean>;
+export type CheckedLog = { readonly tenantId: string; readonly log: LogName };
+
+export type LogFacts = {
+  verifiers(origin: string): Promise<readonly NoteVerifier[]>;
+  /** Asked where an event is gone: only those of a shredded tenant are erased. */
+  isShredded(tenantId: string): Promise<boolean>;
 };
 
 /** A leaf of the log above is the hash of a checkpoint, and has no event. */
@@ -50,7 +48,7 @@ const leafReaders: Readonly<Record<LogName, typeof listTopEntries | typeof listL
 export async function verifyLog(
   db: Database,
   of: CheckedLog,
-  verifiers: (origin: string) => Promise<readonly NoteVerifier[]>,
+  { verifiers, isShredded }: LogFacts,
 ): Promise<{ readonly size: number; readonly findings: readonly Finding[] }> {
   const { tenantId, log } = of;
   const findings: Finding[] = [];
@@ -70,8 +68,8 @@ export async function verifyLog(
       break;
     }
     findings.push(...rowFindings(page.leaves), ...treeFindings(page, keys));
-    const gone = log === "audit" ? page.leaves.find((leaf) => leaf.event === null) : undefined;
-    if (gone !== undefined && !(await of.isShredded()))
+    const gone = page.leaves.find((leaf) => leaf.event === null);
+    if (gone !== undefined && !(await isShredded(tenantId)))
       findings.push({ what: "an event is gone", index: Number(gone.index) });
     lastSigned = Number(page.checkpoints.at(-1)?.size ?? lastSigned);
   }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
+import { lockNumbers } from "./lock-numbers.ts";
 
-const LOCK_ID = 8_443_000;
 const POLL_MS = 100;
 
 /** Whether a process holds the lock by which it says that the cluster is its own; false where PostgreSQL does not answer. */
@@ -13,7 +13,7 @@ export async function isOwned(superUrl: string): Promise<boolean> {
     const { rows } = await client.query<{ is_held: boolean }>(
       `select exists (select 1 from pg_locks
          where locktype = 'advisory' and classid = 0 and objid = $1::bigint::oid and objsubid = 1 and granted) as is_held`,
-      [LOCK_ID],
+      [lockNumbers.cluster],
     );
     return rows[0]?.is_held === true;
   } catch (error) {
@@ -76,6 +76,8 @@ export class ClusterLock {
 }
 
 async function tryLock(client: pg.Client): Promise<boolean> {
-  const { rows } = await client.query<{ taken: boolean }>("select pg_try_advisory_lock($1) as taken", [LOCK_ID]);
+  const { rows } = await client.query<{ taken: boolean }>("select pg_try_advisory_lock($1) as taken", [
+    lockNumbers.cluster,
+  ]);
   return rows[0]?.taken === true;
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { StartError } from "../errors/start-error.ts";
 import type { Log } from "../log/log.ts";
+import { lockNumbers } from "./lock-numbers.ts";
 
 /** Where one area keeps its forward-only SQL files, `0001_<what>.sql`, run in the order of their names. */
 export type MigrationFolder = { readonly area: string; readonly folder: URL };
@@ -46,9 +47,9 @@ export async function migrate(options: MigrateOptions): Promise<void> {
     const shipped = (await Promise.all([own, ...options.folders].map(readFolder))).flat();
     await refuseForeign(client, shipped);
     for (const migration of shipped) await runOnce(client, migration, options.log);
-    await client.query("select pg_advisory_lock(8443001)"); // grants of two starters would deadlock
+    await client.query("select pg_advisory_lock($1)", [lockNumbers.grants]); // grants of two starters would deadlock
     await client.query("select platform.grant_access($1)", [options.appRole]);
-    await client.query("select pg_advisory_unlock(8443001)");
+    await client.query("select pg_advisory_unlock($1)", [lockNumbers.grants]);
   } finally {
     await client.end();
   }

@@ -3,8 +3,8 @@ import { isBackupRunning } from "../backup/running.ts";
 import type { BlobStore } from "../blobs/blobs.ts";
 import type { Clock } from "../clock/clock.ts";
 import type { Database } from "../db/tx.ts";
-import { enqueueJob } from "../jobs/jobs.ts";
 import { SERVER_TENANT } from "../keys/keyring.ts";
+import { enqueueErasure } from "../tenants/operations.ts";
 import { deleteTenantRows, listErasableTables, listTenantsToErase, updateTenantErased } from "./store.ts";
 
 export type ErasureContext = { readonly db: Database; readonly blobs: BlobStore; readonly clock: Clock };
@@ -23,12 +23,7 @@ const BACKUP_PAUSE_MS = 60_000;
  * cut short and repeated at will. A backup under way may copy objects whose rows it still sees: they wait for its end.
  */
 export async function eraseTenant(context: ErasureContext, tenantId: string, signal: AbortSignal): Promise<void> {
-  if (await eraseLeftovers(context, tenantId, signal)) return;
-  const runAt = new Date(context.clock.now().getTime() + BACKUP_PAUSE_MS);
-  const key = `platform.eraseTenant/${tenantId}`;
-  await context.db.directory((tx) =>
-    enqueueJob(tx, { name: "platform.eraseTenant", payload: { tenantId }, key, runAt }),
-  );
+  await eraseLeftovers(context, tenantId, signal);
 }
 
 /** Once a day: what was written while an organisation was shredded goes as well, and what a crash left. */
@@ -59,10 +54,14 @@ async function eraseForGood(
     await context.db.directory((tx) => updateTenantErased(tx, tenant.id, now));
 }
 
-/** False when its objects have to wait. */
+/** False when its objects have to wait: a job looks again in a minute. */
 async function eraseLeftovers(context: ErasureContext, tenantId: string, signal: AbortSignal): Promise<boolean> {
   const rows = await eraseRows(context.db, tenantId, signal);
   const isPutOff = await context.db.directory(isBackupRunning);
+  if (isPutOff) {
+    const runAt = new Date(context.clock.now().getTime() + BACKUP_PAUSE_MS);
+    await context.db.directory((tx) => enqueueErasure(tx, tenantId, runAt));
+  }
   const objects = isPutOff ? 0 : await eraseObjects(context.blobs, tenantId, signal);
   if (objects > 0 || Object.keys(rows).length > 0) await auditErasure(context, tenantId, { rows, objects });
   return !isPutOff;

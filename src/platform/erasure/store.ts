@@ -27,6 +27,13 @@ export async function deleteTenantRows(tx: Tx, table: string, limit: number): Pr
   return Number(row?.count);
 }
 
+/** Whether the events of this tenant may be gone: it is shredded and has no keys. Never so for the server's own. */
+export async function findIsShredded(tx: Tx, id: string): Promise<boolean> {
+  const row = await tx.one(sql<{ is_shredded: boolean }>`select platform.is_shredded(${id}) as is_shredded`);
+  return row?.is_shredded === true;
+}
+
+/** Zero rows: it lives, or was wholly erased before. */
 export async function updateTenantErased(tx: Tx, id: string, now: Date): Promise<number> {
   return tx.run(sql`
     update platform.tenants set erased_at = ${now} where id = ${id} and deleted_at is not null and erased_at is null`);

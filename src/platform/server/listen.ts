@@ -208,10 +208,10 @@ const PAGE_REFUSALS: Readonly<Record<number, string>> = {
   404: "page_not_found",
   410: "page_gone",
   429: "page_rate_limited",
-  // Of any other: a field to be typed again, a turn that has not come.
 };
 
 function notePage({ refusals }: ServerOptions, { remoteAddress, now }: OpenCall, status: number): void {
+  // Of any other status: a field to be typed again, a turn that has not come.
   if (status >= 400) refusals.note(remoteAddress, PAGE_REFUSALS[status] ?? "page_refused", now);
 }
 

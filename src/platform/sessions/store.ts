@@ -1,3 +1,4 @@
+import { lockNumbers } from "../db/lock-numbers.ts";
 import { sql } from "../db/sql.ts";
 import type { Tx } from "../db/tx.ts";
 import type { CallingMember } from "../product.ts";
@@ -128,7 +129,7 @@ export type SigningKeyRow = { id: string; public_key: Buffer; sealed_key: Buffer
 
 /** Held to the end of the transaction: of processes that find no fresh key at once, one makes it. */
 export async function lockSigningKeys(tx: Tx): Promise<void> {
-  await tx.run(sql`select pg_advisory_xact_lock(8443021)`);
+  await tx.run(sql`select pg_advisory_xact_lock(${lockNumbers.signingKeys})`);
 }
 
 /** Newest first. */

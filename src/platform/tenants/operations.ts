@@ -45,13 +45,14 @@ export async function deleteTenant(
     throw tenantError("tenant_not_found", `There is no organisation ${tenantId}.`);
   }
   await keyring.shredTenantKeys(tx, tenantId);
-  await enqueueJob(tx, {
-    name: "platform.eraseTenant",
-    payload: { tenantId },
-    key: `platform.eraseTenant/${tenantId}`,
-    runAt: new Date(now.getTime() + ERASE_AFTER_MS),
-  });
+  await enqueueErasure(tx, tenantId, new Date(now.getTime() + ERASE_AFTER_MS));
   await auditTenant(tx, { operation: "deleteTenant", id: tenantId, now, actor });
+}
+
+/** One job for each organisation, however often it is asked for. */
+export async function enqueueErasure(tx: Tx, tenantId: string, runAt: Date): Promise<void> {
+  const key = `platform.eraseTenant/${tenantId}`;
+  await enqueueJob(tx, { name: "platform.eraseTenant", payload: { tenantId }, key, runAt });
 }
 
 /** For pages and mails; the id where it was shredded meanwhile. */

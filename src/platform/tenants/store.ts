@@ -1,3 +1,4 @@
+import { lockNumbers } from "../db/lock-numbers.ts";
 import { sql } from "../db/sql.ts";
 import type { Tx } from "../db/tx.ts";
 import type { Position } from "../db/paging.ts";
@@ -24,7 +25,7 @@ export async function countTenants(tx: Tx): Promise<number> {
 
 /** Held to the end of the transaction: of servers that start at once, one makes the demo organisation. */
 export async function lockDemoTenant(tx: Tx): Promise<void> {
-  await tx.run(sql`select pg_advisory_xact_lock(8443005)`);
+  await tx.run(sql`select pg_advisory_xact_lock(${lockNumbers.demoTenant})`);
 }
 
 /** The demo organisation of the first start. */

@@ -8,7 +8,7 @@ update platform.table_access set outlives_tenant = true
  where table_name in ('platform.audit_leaves', 'platform.audit_queue', 'platform.log_heads', 'platform.log_tiles',
                       'platform.log_checkpoints', 'platform.top_queue');
 
--- Shredding cannot be taken back, by nobody who has no right to drop triggers: else whoever has the application's role could
+-- Shredding cannot be taken back, short of dropping triggers: else whoever has the application's role could
 -- shred an organisation for a moment, erase what its log says, and bring it back. Its keys stand before the wall; who
 -- adds one waits for a shredding that is under way, and the other way round.
 create function platform.refuse_revival() returns trigger language plpgsql as $$
@@ -81,7 +81,7 @@ begin
   return erased;
 end $$;
 
--- The events of a shredded organisation may be deleted, and by nothing else: their leaves stay append-only.
+-- Of a shredded organisation the events may be deleted, and nothing else of its log: leaves stay append-only.
 create function platform.refuse_audit_change() returns trigger language plpgsql as $$
 begin
   if tg_op = 'DELETE' and platform.is_shredded(old.tenant_id) then

@@ -1,11 +1,12 @@
 import type { Client } from "pg";
+import { lockNumbers } from "../../db/lock-numbers.ts";
 
 /** The library's tables, which row-level security closes to everybody but their owner. */
 const TABLES = ["_private_jobs", "_private_job_queues", "_private_tasks", "_private_known_crontabs"];
 
 /** The library's own migrations do not stand two starters; the second waits here until the first one's session ends. */
 export async function lockInstallation(client: Client): Promise<void> {
-  await client.query("select pg_advisory_lock(8443002)");
+  await client.query("select pg_advisory_lock($1)", [lockNumbers.jobTables]);
 }
 
 /**
